@@ -1,0 +1,1 @@
+"""Prefect flows: they only call landslide_geo."""

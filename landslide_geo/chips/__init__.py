@@ -1,0 +1,1 @@
+"""Labelled patches: dataset readers, chips cut from scenes, splits, augmentation."""

@@ -1,0 +1,71 @@
+"""One small class per thing a user can get wrong.
+
+Every class also inherits the built-in exception a caller would expect, so that library users can write ``except
+FileNotFoundError`` without knowing this module. Messages are one line: what is wrong, where, and how to mend it.
+"""
+
+from __future__ import annotations
+
+
+class LandslideError(Exception):
+    """Root of every error that a user can mend. The command line prints it on one line and exits with code 2."""
+
+    def __str__(self) -> str:
+        # KeyError would print the repr of its argument; a message is always printed as written.
+        return str(self.args[0]) if self.args else self.__class__.__name__
+
+
+class SourceNotFoundError(LandslideError, FileNotFoundError):
+    """A file or folder that was named does not exist."""
+
+
+class UnreadableRasterError(LandslideError, OSError):
+    """A raster exists but cannot be read: truncated, not a raster, or an unsupported format."""
+
+
+class MissingCRSError(LandslideError, ValueError):
+    """A raster or vector layer says nothing about its coordinate reference system."""
+
+
+class MissingBandError(LandslideError, KeyError):
+    """The model needs a band that the scene lacks."""
+
+
+class UnknownBandError(LandslideError, ValueError):
+    """A band name that is neither in the vocabulary nor a sensor's name for one in it."""
+
+
+class NoOverlapError(LandslideError, ValueError):
+    """Two inputs that must share ground do not."""
+
+
+class EmptyAOIError(LandslideError, ValueError):
+    """The area of interest holds no polygon, or no pixel of the scene."""
+
+
+class BundleError(LandslideError, ValueError):
+    """A folder or name that should be a model bundle is not one, or its files contradict each other."""
+
+
+class OutputError(LandslideError, OSError):
+    """The output folder or file cannot be written, or holds something that must not be overwritten."""
+
+
+class ParameterError(LandslideError, ValueError):
+    """A parameter is outside its range, or parameters contradict each other."""
+
+
+class DatasetError(LandslideError, ValueError):
+    """A dataset folder does not have the layout its reader expects, or one of its files is bad."""
+
+
+class InventoryError(LandslideError, ValueError):
+    """A polygon file lacks a layer or field, or holds geometries that cannot be used."""
+
+
+class FetchError(LandslideError, ConnectionError):
+    """Sample data could be had neither from a mirror nor from the network."""
+
+
+class ChecksumError(LandslideError, ValueError):
+    """A downloaded or mirrored file is not the one that is registered."""

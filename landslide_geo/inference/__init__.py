@@ -1,0 +1,1 @@
+"""Windows, blending, test-time augmentation and the streaming scan engine."""

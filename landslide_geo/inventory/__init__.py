@@ -1,0 +1,1 @@
+"""Polygons, their attributes, and the styled GeoPackage."""

@@ -1,0 +1,1 @@
+"""Networks, rules, the registry and the model bundle."""

@@ -1,0 +1,1 @@
+"""The chain from sources to outputs."""

@@ -1,0 +1,1 @@
+"""Pictures, the HTML report, STAC items and the QGIS review project."""

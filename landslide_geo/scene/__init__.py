@@ -1,0 +1,1 @@
+"""Anything to a scene: local files on any grid, one GeoBox, visibility, terrain, indices."""

@@ -1,0 +1,1 @@
+"""Simulated scenes and chips with known truth, at any size."""

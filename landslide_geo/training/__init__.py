@@ -1,0 +1,1 @@
+"""Losses, sampling, the training loop, thresholds, calibration and metrics."""
