@@ -1,0 +1,47 @@
+"""Opening rasters, with errors a user can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import rasterio
+from rasterio.errors import RasterioError
+
+from landslide_geo.errors import MissingCRSError, SourceNotFoundError, UnreadableRasterError
+
+
+def open_raster(path: Path, *, what: str = "raster") -> rasterio.DatasetReader:
+    """Open a georeferenced raster, or say in one line why not.
+
+    Raises:
+        SourceNotFoundError: no such file.
+        UnreadableRasterError: GDAL cannot open it.
+        MissingCRSError: it has no coordinate reference system.
+    """
+    if not path.exists():
+        raise SourceNotFoundError(f"{path}: no such file; check the path of the {what}")
+    with reading(path):
+        dataset = rasterio.open(path)
+    if dataset.crs is None:
+        dataset.close()
+        raise MissingCRSError(f"{path}: the {what} has no CRS; give it one, e.g. gdal_edit.py -a_srs EPSG:32654 {path}")
+    return dataset
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn GDAL's failure to read ``path`` into one line that names the file.
+
+    Raises:
+        UnreadableRasterError: anything GDAL could not read inside the block.
+    """
+    try:
+        yield
+    except RasterioError as error:
+        # rasterio wraps GDAL's own words, which name the tile or strip that failed, as the cause.
+        reason = str(error.__cause__ or error).splitlines()[0] if str(error.__cause__ or error) else "read failed"
+        raise UnreadableRasterError(
+            f"{path}: cannot be read ({reason}); the file may be truncated, copy or download it again"
+        ) from error

@@ -1,0 +1,118 @@
+"""Terrain from an elevation model: slope, aspect and hillshade on a metric grid.
+
+Elevations in a geographic CRS are projected before anything is derived from them: a slope computed on degrees is wrong
+by the metres in a degree, and differently in x and y.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+from rasterio.warp import calculate_default_transform
+
+from landslide_geo.scene.grid import utm_crs
+from landslide_geo.scene.raster_io import open_raster
+
+FloatArray = NDArray[np.float32]
+
+
+def horn_gradient(elevation: FloatArray, resolution: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
+    """Elevation change per metre towards east and towards north, by Horn's third-order differences.
+
+    Horn, B. K. P. (1981), "Hill shading and the reflectance map", Proc. IEEE 69(1). On a plane the result is exact.
+    Edge pixels repeat their neighbours' differences one-sidedly (the border row is extrapolated linearly), so that the
+    result has the input's shape and a plane keeps its slope to the rim.
+
+    Args:
+        elevation: (h, w) float32, metres, north up, NaN where unknown; at least 2 × 2.
+        resolution: pixel width and height in metres, both positive.
+
+    Returns:
+        Two (h, w) float32 arrays; NaN where any of the eight neighbours is.
+    """
+    z = np.pad(elevation.astype(np.float32, copy=False), 1, mode="reflect", reflect_type="odd")
+    west = z[:-2, :-2] + 2 * z[1:-1, :-2] + z[2:, :-2]
+    east = z[:-2, 2:] + 2 * z[1:-1, 2:] + z[2:, 2:]
+    north = z[:-2, :-2] + 2 * z[:-2, 1:-1] + z[:-2, 2:]
+    south = z[2:, :-2] + 2 * z[2:, 1:-1] + z[2:, 2:]
+    return (east - west) / (8 * resolution[0]), (north - south) / (8 * resolution[1])
+
+
+def slope_degrees(elevation: FloatArray, resolution: tuple[float, float]) -> FloatArray:
+    """Slope in degrees, 0–90, after Horn (1981); shapes as in `horn_gradient`."""
+    east, north = horn_gradient(elevation, resolution)
+    return np.degrees(np.arctan(np.hypot(east, north))).astype(np.float32)
+
+
+def aspect_degrees(elevation: FloatArray, resolution: tuple[float, float]) -> FloatArray:
+    """Direction the slope faces (downhill), degrees clockwise from north in [0, 360); NaN where flat."""
+    east, north = horn_gradient(elevation, resolution)
+    aspect = np.degrees(np.arctan2(-east, -north)) % 360
+    return np.where((east == 0) & (north == 0), np.nan, aspect).astype(np.float32)
+
+
+def illumination(
+    elevation: FloatArray, resolution: tuple[float, float], *, azimuth: float, altitude: float
+) -> FloatArray:
+    """Cosine of the angle between the surface normal and the sun, −1…1; at or below 0 a slope lies in its own shadow.
+
+    Args:
+        elevation: (h, w) float32, metres.
+        resolution: pixel width and height in metres.
+        azimuth: of the sun, degrees clockwise from north.
+        altitude: of the sun above the horizon, degrees.
+    """
+    east, north = horn_gradient(elevation, resolution)
+    az, alt = np.radians(azimuth), np.radians(altitude)
+    sun = np.array([np.sin(az) * np.cos(alt), np.cos(az) * np.cos(alt), np.sin(alt)], dtype=np.float32)
+    # The upward normal of z(x, y) is (−dz/dx, −dz/dy, 1).
+    return ((-east * sun[0] - north * sun[1] + sun[2]) / np.sqrt(east**2 + north**2 + 1)).astype(np.float32)
+
+
+def hillshade(elevation: FloatArray, resolution: tuple[float, float]) -> NDArray[np.uint8]:
+    """Shaded relief for maps, 1–255, 0 where elevation is unknown; light from the north-west at 45°, as maps have it."""
+    light = illumination(elevation, resolution, azimuth=315, altitude=45)
+    shade = np.clip(np.round(1 + 254 * np.clip(light, 0, 1)), 1, 255)
+    return np.where(np.isnan(light), 0, shade).astype(np.uint8)
+
+
+@contextmanager
+def metric_dem(path: Path) -> Iterator[rasterio.DatasetReader | WarpedVRT]:
+    """The elevation model as a dataset in metres: itself where projected, else warped lazily to its UTM zone.
+
+    The warped grid keeps the source's own ground resolution, so no detail is invented.
+
+    Raises:
+        SourceNotFoundError: no such file.
+        UnreadableRasterError: not a raster.
+        MissingCRSError: the raster has no CRS.
+    """
+    with open_raster(path, what="elevation model") as source:
+        if source.crs.is_projected:
+            yield source
+            return
+        crs = str(utm_crs(GeoBox.from_rio(source)))
+        transform, width, height = calculate_default_transform(
+            source.crs, crs, source.width, source.height, *source.bounds
+        )
+        with WarpedVRT(
+            source,
+            crs=crs,
+            transform=transform,
+            width=width,
+            height=height,
+            resampling=Resampling.bilinear,
+            dtype="float32",
+            src_nodata=source.nodata,
+            nodata=np.nan,
+            tolerance=0,
+        ) as warped:
+            yield warped
