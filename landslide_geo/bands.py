@@ -21,9 +21,15 @@ TERRAIN: Final = ("elevation", "slope", "aspect", "curvature", "relief")
 
 #: Unit of each band as it appears in a scene.
 UNITS: Final[dict[str, str]] = (
-    {name: "reflectance or digital number" for name in OPTICAL}
-    | {name: "dB" for name in SAR}
-    | {"elevation": "m", "slope": "degrees", "aspect": "degrees clockwise from north", "curvature": "1/m", "relief": "m"}
+    dict.fromkeys(OPTICAL, "reflectance or digital number")
+    | dict.fromkeys(SAR, "dB")
+    | {
+        "elevation": "m",
+        "slope": "degrees",
+        "aspect": "degrees clockwise from north",
+        "curvature": "1/m",
+        "relief": "m",
+    }
 )
 
 #: Sensors' names for bands, lower-cased. Sentinel-2 names are taken for names such as ``B04`` that several sensors
@@ -64,7 +70,8 @@ def canonical_name(name: str) -> str:
     if not stem:
         known = ", ".join([*OPTICAL, *SAR, *TERRAIN])
         raise UnknownBandError(
-            f"band name {name!r} is not known; use one of {known}, or a sensor's name such as B04, optionally behind pre_"
+            f"band name {name!r} is not known; use one of {known}, or a sensor's name such as B04, "
+            "optionally behind pre_"
         )
     return prefix + stem
 

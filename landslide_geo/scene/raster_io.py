@@ -11,6 +11,10 @@ from rasterio.errors import RasterioError
 
 from landslide_geo.errors import MissingCRSError, SourceNotFoundError, UnreadableRasterError
 
+#: Error tolerance, in pixels, of GDAL's approximate coordinate transformer. The default of 0.125 makes a pixel's value
+#: depend on the window it was read in; rasterio refuses 0, and this is as good as exact.
+EXACT = 1e-6
+
 
 def open_raster(path: Path, *, what: str = "raster") -> rasterio.DatasetReader:
     """Open a georeferenced raster, or say in one line why not.

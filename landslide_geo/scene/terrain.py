@@ -19,7 +19,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
 
 from landslide_geo.scene.grid import utm_crs
-from landslide_geo.scene.raster_io import open_raster
+from landslide_geo.scene.raster_io import EXACT, open_raster
 
 FloatArray = NDArray[np.float32]
 
@@ -78,7 +78,7 @@ def illumination(
 
 
 def hillshade(elevation: FloatArray, resolution: tuple[float, float]) -> NDArray[np.uint8]:
-    """Shaded relief for maps, 1–255, 0 where elevation is unknown; light from the north-west at 45°, as maps have it."""
+    """Shaded relief for maps, 1–255, 0 where elevation is unknown; light from the north-west at 45°."""
     light = illumination(elevation, resolution, azimuth=315, altitude=45)
     shade = np.clip(np.round(1 + 254 * np.clip(light, 0, 1)), 1, 255)
     return np.where(np.isnan(light), 0, shade).astype(np.uint8)
@@ -113,6 +113,6 @@ def metric_dem(path: Path) -> Iterator[rasterio.DatasetReader | WarpedVRT]:
             dtype="float32",
             src_nodata=source.nodata,
             nodata=np.nan,
-            tolerance=0,
+            tolerance=EXACT,
         ) as warped:
             yield warped

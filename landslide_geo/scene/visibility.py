@@ -1,8 +1,18 @@
-"""What of a scene could be seen: one class per pixel."""
+"""What of a scene could be seen: one class per pixel, by published rules on whichever bands there are."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+FloatArray = NDArray[np.float32]
+ByteArray = NDArray[np.uint8]
+BoolArray = NDArray[np.bool_]
 
 
 class Visibility(IntEnum):
@@ -25,3 +35,59 @@ class Visibility(IntEnum):
     def valid(self) -> bool:
         """Whether landslides can be mapped here."""
         return self in (Visibility.CLEAR, Visibility.WATER)
+
+
+_VALID_CODES: Final = [int(code) for code in Visibility if code.valid]
+#: Pixels that must be read around a block so that the cloud mask inside it does not depend on the block.
+MARGIN: Final = 8
+_CLOUD_GROWTH: Final = 3
+
+
+def is_valid(visibility: ByteArray) -> BoolArray:
+    """Where landslides can be mapped: clear or water."""
+    return np.isin(visibility, _VALID_CODES)
+
+
+def classify(reflectance: Mapping[str, FloatArray], *, seen: BoolArray, illumination: FloatArray | None) -> ByteArray:
+    """The visibility class of each pixel, by what the bands allow.
+
+    - cloud: haze-optimised transform ``blue − 0.5 red − 0.08 > 0`` and whiteness below 0.7 (Zhang et al. 2002, as in
+      Fmask, Zhu & Woodcock 2012), opened by one pixel so that roofs do not count, and grown by 3 pixels as Fmask does;
+    - snow: NDSI above 0.4 with near infrared above 0.11 and green above 0.1 (Fmask);
+    - water: NDVI below 0.01 with near infrared below 0.11, or NDVI below 0.1 with near infrared below 0.05 (Fmask);
+    - terrain shadow: slopes turned away from the sun (self-shadow; cast shadow is not computed).
+
+    Args:
+        reflectance: by band name without prefix, (h, w) float32, 0–1; bands that are missing are not used. Empty
+            where the units of the bands are unknown: then everything seen is clear.
+        seen: (h, w), where the bands the scan needs have values.
+        illumination: (h, w) float32, cosine of the sun's incidence, or None where it is not known.
+
+    Returns:
+        (h, w) uint8 of `Visibility` codes. Values within `MARGIN` of the border depend on what lies beyond it.
+    """
+    out = np.where(seen, np.uint8(Visibility.CLEAR), np.uint8(Visibility.NODATA))
+    blue, green, red = (reflectance.get(name) for name in ("blue", "green", "red"))
+    nir, swir16 = reflectance.get("nir"), reflectance.get("swir16")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if red is not None and nir is not None:
+            ndvi = (nir - red) / (nir + red)
+            out[seen & (((ndvi < 0.01) & (nir < 0.11)) | ((ndvi < 0.1) & (nir < 0.05)))] = Visibility.WATER
+        if illumination is not None:
+            out[seen & (illumination <= 0)] = Visibility.TERRAIN_SHADOW
+        if green is not None and nir is not None and swir16 is not None:
+            ndsi = (green - swir16) / (green + swir16)
+            out[seen & (ndsi > 0.4) & (nir > 0.11) & (green > 0.1)] = Visibility.SNOW
+        if blue is not None and green is not None and red is not None:
+            cloud = seen & _is_cloud(blue, green, red) & (out != Visibility.SNOW)
+            core = ndimage.binary_opening(cloud, structure=np.ones((3, 3), dtype=bool))
+            grown = ndimage.binary_dilation(core, iterations=_CLOUD_GROWTH)
+            out[seen & grown] = Visibility.CLOUD
+    return out
+
+
+def _is_cloud(blue: FloatArray, green: FloatArray, red: FloatArray) -> BoolArray:
+    mean = (blue + green + red) / 3
+    whiteness = (np.abs(blue - mean) + np.abs(green - mean) + np.abs(red - mean)) / mean
+    haze = blue - 0.5 * red - 0.08
+    return (haze > 0) & (whiteness < 0.7)

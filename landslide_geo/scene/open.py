@@ -1,0 +1,146 @@
+"""Anything a user names → a scene, with every input checked before work starts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+from odc.geo.geobox import GeoBox
+from pyogrio.errors import DataSourceError
+from shapely import box
+from shapely.geometry.base import BaseGeometry
+
+from landslide_geo.bands import TERRAIN, is_optical, is_pre
+from landslide_geo.errors import EmptyAOIError, InventoryError, MissingBandError, NoOverlapError, SourceNotFoundError
+from landslide_geo.scene.grid import scene_geobox
+from landslide_geo.scene.raster_io import open_raster, reading
+from landslide_geo.scene.scene import Scene
+from landslide_geo.scene.sources import BandSource, resolve_sources
+from landslide_geo.scene.sun import overpass_sun
+
+
+def open_scene(
+    sources: Sequence[str | Path] | str | Path,
+    *,
+    dem: str | Path | None = None,
+    aoi: str | Path | None = None,
+    crs: str | None = None,
+    resolution: float | None = None,
+    gsd: float = 10.0,
+    date: date | None = None,
+    date_pre: date | None = None,
+) -> Scene:
+    """Open a scene lazily: files are checked, none is read as a whole.
+
+    Args:
+        sources: a GeoTIFF whose band descriptions name its bands, or ``NAME=PATH`` for each band; grids may differ.
+        dem: elevation model in metres, on any grid.
+        aoi: vector file; the scene is mapped inside its polygons only.
+        crs, resolution: of the scene's grid, instead of those `scene_geobox` chooses.
+        gsd: pixel size in metres where the first band's own grid cannot be taken.
+        date, date_pre: acquisition days of the later and the earlier bands.
+
+    Raises:
+        LandslideError: an input is missing, unreadable, has no CRS, or does not overlap the first band; the area of
+            interest is empty or lies elsewhere; a parameter is out of range.
+    """
+    listed = [sources] if isinstance(sources, str | Path) else list(sources)
+    bands = resolve_sources(listed)
+    first = next((band for band in bands if not is_pre(band.name) and band.name not in TERRAIN), None)
+    if first is None:
+        names = ", ".join(band.name for band in bands)
+        raise MissingBandError(f"the scene has only {names}; name at least one band of the event date, e.g. red=B4.tif")
+    with open_raster(first.path) as dataset:
+        geobox = scene_geobox(GeoBox.from_rio(dataset), gsd=gsd, crs=crs, resolution=resolution)
+    dem_path = Path(dem).expanduser() if dem is not None else _terrain_source(bands)
+    for band in bands:
+        _check_overlap(band.path, geobox, what=f"band {band.name}", first=first)
+    if dem_path is not None:
+        _check_overlap(dem_path, geobox, what="elevation model", first=first)
+    centre = geobox.geographic_extent.centroid.coords[0]
+    return Scene(
+        geobox=geobox,
+        bands=bands,
+        reflectance_scale=_reflectance_scale(bands),
+        dem=dem_path,
+        aoi=None if aoi is None else read_aoi(Path(aoi).expanduser(), geobox),
+        date=date,
+        date_pre=date_pre,
+        sun=None if date is None else overpass_sun(centre[0], centre[1], date),
+        scene_id=_scene_id(first, bands),
+    )
+
+
+def read_aoi(path: Path, geobox: GeoBox) -> BaseGeometry:
+    """The polygons of a vector file as one geometry in the grid's CRS.
+
+    Raises:
+        SourceNotFoundError: no such file.
+        InventoryError: not a vector file, or it has no CRS.
+        EmptyAOIError: it holds no polygon, or none that meets the grid.
+    """
+    if not path.exists():
+        raise SourceNotFoundError(f"{path}: no such file; check the path of the area of interest")
+    try:
+        frame = gpd.read_file(path)
+    except DataSourceError as error:
+        raise InventoryError(f"{path}: cannot be read as a vector file ({str(error).splitlines()[0]})") from None
+    geometry = frame.geometry if isinstance(frame, gpd.GeoDataFrame) else gpd.GeoSeries([])
+    polygons = geometry[geometry.geom_type.isin(["Polygon", "MultiPolygon"]) & ~geometry.is_empty]
+    if polygons.empty:
+        raise EmptyAOIError(f"{path}: holds no polygon; draw at least one as the area of interest")
+    if polygons.crs is None:
+        raise InventoryError(f"{path}: the area of interest has no CRS; save it with one, e.g. EPSG:4326")
+    area = polygons.to_crs(str(geobox.crs)).make_valid().union_all()
+    if not area.intersects(geobox.extent.geom):
+        raise EmptyAOIError(f"{path}: lies outside the scene; check that area and scene are of the same place")
+    return area
+
+
+def _terrain_source(bands: Sequence[BandSource]) -> Path | None:
+    return next((band.path for band in bands if band.name == "elevation"), None)
+
+
+def _check_overlap(path: Path, geobox: GeoBox, *, what: str, first: BandSource) -> None:
+    with open_raster(path, what=what) as dataset:
+        other = GeoBox.from_rio(dataset)
+        bounds = dataset.bounds
+    if other == geobox:
+        return
+    # Compared in the raster's own CRS: a far-away raster may have no finite coordinates in the scene's.
+    footprint = geobox.footprint(other.crs) if other.crs != geobox.crs else geobox.extent
+    if not footprint.geom.intersects(box(bounds.left, bounds.bottom, bounds.right, bounds.top)):
+        raise NoOverlapError(
+            f"{path}: the {what} does not overlap {first.name} ({first.path}); check that both are of the same place"
+        )
+
+
+def _reflectance_scale(bands: Sequence[BandSource]) -> float | None:
+    """Factor to reflectance by the usual conventions: 16-bit integers hold reflectance × 10,000, floats either."""
+    optical = next((band for band in bands if is_optical(band.name)), None)
+    if optical is None:
+        return None
+    with open_raster(optical.path) as dataset:
+        kind = np.dtype(dataset.dtypes[optical.index - 1])
+        if kind.itemsize == 1:
+            return None
+        if not np.issubdtype(kind, np.floating):
+            return 1e-4
+        height, width = min(dataset.height, 512), min(dataset.width, 512)
+        with reading(optical.path):
+            sample = dataset.read(optical.index, out_shape=(height, width), masked=True).compressed()
+    finite = sample[np.isfinite(sample)]
+    return 1.0 if finite.size == 0 or np.percentile(finite, 99) <= 2 else 1e-4
+
+
+def _scene_id(first: BandSource, bands: Sequence[BandSource]) -> str:
+    """The file's name for one file, else the folder the first band lies in, with a digest of the names behind it."""
+    if len({band.path for band in bands}) == 1:
+        return first.path.stem
+    names = "|".join(sorted(f"{band.name}={band.path.name}" for band in bands))
+    parent = first.path.resolve().parent.name
+    return f"{parent}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"

@@ -1,0 +1,117 @@
+"""Reading bands of any grid, CRS and type onto the scene's grid, a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from types import TracebackType
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from rasterio.enums import MaskFlags, Resampling
+from rasterio.vrt import WarpedVRT
+
+from landslide_geo.scene.grid import Block, ground_sample_distance
+from landslide_geo.scene.raster_io import EXACT, open_raster, reading
+from landslide_geo.scene.sources import BandSource
+
+FloatArray = NDArray[np.float32]
+
+
+class BandReader:
+    """Open handles on bands, warped lazily onto one grid. Not safe to share between threads: open one in each.
+
+    A pixel's value does not depend on the block it is read in: warping is exact, and every band is read at its own
+    file's resolution rather than from overviews chosen by the size of the request.
+    """
+
+    def __init__(self, bands: Sequence[BandSource], geobox: GeoBox) -> None:
+        self._geobox = geobox
+        self._stack = ExitStack()
+        try:
+            self._bands = [(band, *self._open(band)) for band in bands]
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def __enter__(self) -> BandReader:
+        """The reader itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every file."""
+        self._stack.close()
+
+    def read(self, block: Block) -> FloatArray:
+        """The bands of a block.
+
+        Args:
+            block: may reach outside the scene.
+
+        Returns:
+            (band, h, w) float32, NaN outside the scene and where a band has nodata, NaN, ±inf or a mask.
+
+        Raises:
+            UnreadableRasterError: a file is truncated or otherwise unreadable at this place.
+        """
+        height, width = self._geobox.shape
+        out = np.full((len(self._bands), *block.shape), np.nan, dtype=np.float32)
+        part = block.clipped(height, width)
+        if part.height == 0 or part.width == 0:
+            return out
+        rows, cols = part.inside(block)
+        for index, (band, dataset, alpha) in enumerate(self._bands):
+            with reading(band.path):
+                if alpha is None:
+                    values = dataset.read(band.index, window=part.window, out_dtype="float32")
+                    nodata = dataset.nodatavals[band.index - 1]
+                    if nodata is not None and not np.isnan(nodata):
+                        values[values == np.float32(nodata)] = np.nan
+                else:
+                    values = dataset.read(band.index, window=part.window, out_dtype="float32")
+                    mask = (
+                        dataset.read(alpha, window=part.window)
+                        if alpha
+                        else dataset.read_masks(band.index, window=part.window)
+                    )
+                    values[mask == 0] = np.nan
+            values[~np.isfinite(values)] = np.nan
+            out[index, rows, cols] = values
+        return out
+
+    def _open(self, band: BandSource) -> tuple[rasterio.DatasetReader | WarpedVRT, int | None]:
+        """A dataset on the scene's grid, and how it is masked: None by nodata, 0 by its mask band, else by that band."""
+        source = self._stack.enter_context(open_raster(band.path, what=f"band {band.name}"))
+        flags = source.mask_flag_enums[band.index - 1]
+        masked = MaskFlags.per_dataset in flags
+        own_grid = GeoBox.from_rio(source)
+        if own_grid == self._geobox:
+            return source, 0 if masked else None
+        true_size, own_size = ground_sample_distance(self._geobox), ground_sample_distance(own_grid)
+        scale_x, scale_y = (own / true for own, true in zip(own_size, true_size, strict=True))
+        nodata = source.nodatavals[band.index - 1]
+        if nodata is None and np.issubdtype(np.dtype(source.dtypes[band.index - 1]), np.floating):
+            nodata = np.nan
+        with reading(band.path):
+            warped = WarpedVRT(
+                source,
+                crs=str(self._geobox.crs),
+                transform=self._geobox.transform,
+                height=self._geobox.shape.y,
+                width=self._geobox.shape.x,
+                resampling=Resampling.bilinear,
+                dtype="float32",
+                src_nodata=nodata,
+                nodata=np.nan,
+                add_alpha=masked and MaskFlags.alpha not in flags,
+                tolerance=EXACT,
+                # Without these GDAL takes the ratio of resolutions, and with it the kernel's width, from each request.
+                XSCALE=min(scale_x, 1.0),
+                YSCALE=min(scale_y, 1.0),
+            )
+        self._stack.enter_context(warped)
+        return warped, warped.count if masked else None

@@ -1,0 +1,198 @@
+"""A scene: bands, visibility and elevation on one grid, read a block at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import wrap_xr
+from rasterio.features import geometry_mask
+from shapely.geometry.base import BaseGeometry
+
+from landslide_geo.bands import PRE, is_optical, is_pre
+from landslide_geo.errors import MissingBandError
+from landslide_geo.scene.grid import Block
+from landslide_geo.scene.reader import BandReader
+from landslide_geo.scene.sources import BandSource
+from landslide_geo.scene.sun import SunPosition
+from landslide_geo.scene.terrain import illumination
+from landslide_geo.scene.visibility import MARGIN, classify, is_valid
+
+FloatArray = NDArray[np.float32]
+ByteArray = NDArray[np.uint8]
+BoolArray = NDArray[np.bool_]
+
+_CHUNK = 1024
+_VISIBILITY_BANDS = ("blue", "green", "red", "nir", "swir16")
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Bands on one grid, lazily read. Make one with `landslide_geo.open_scene`.
+
+    Attributes:
+        geobox: the grid: projected, north up, square pixels.
+        bands: where each band's pixels are.
+        reflectance_scale: factor from stored values to reflectance 0–1; None where the units are unknown (8-bit images).
+        dem: elevation model in metres, on any grid, or None.
+        aoi: area of interest in the grid's CRS, or None for everywhere.
+        date, date_pre: acquisition days of the bands without and with ``pre_``.
+        sun: direction of the sun at the later date, or None where it is not known.
+        scene_id: names the scene in outputs.
+    """
+
+    geobox: GeoBox
+    bands: tuple[BandSource, ...]
+    reflectance_scale: float | None = None
+    dem: Path | None = None
+    aoi: BaseGeometry | None = None
+    date: date | None = None
+    date_pre: date | None = None
+    sun: SunPosition | None = None
+    scene_id: str = "scene"
+    _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Open files stay behind; the other process opens its own."""
+        return {key: value for key, value in self.__dict__.items() if key != "_local"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore, with no file open."""
+        self.__dict__.update(state)
+        object.__setattr__(self, "_local", threading.local())
+
+    @property
+    def height(self) -> int:
+        """Rows of the grid."""
+        return int(self.geobox.shape.y)
+
+    @property
+    def width(self) -> int:
+        """Columns of the grid."""
+        return int(self.geobox.shape.x)
+
+    @property
+    def extent(self) -> Block:
+        """The whole grid as one block."""
+        return Block(0, 0, self.height, self.width)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The bands' names."""
+        return tuple(band.name for band in self.bands)
+
+    def require(self, names: Sequence[str], *, by: str) -> None:
+        """Check that the scene has bands.
+
+        Raises:
+            MissingBandError: one is missing; the message names it, who needs it, and what there is.
+        """
+        missing = [name for name in names if name not in self.names]
+        if missing:
+            raise MissingBandError(
+                f"{by} needs band {', '.join(missing)}, which the scene lacks (it has {', '.join(self.names)}); "
+                f"add e.g. {missing[0]}=FILE.tif"
+            )
+
+    def read(self, names: Sequence[str], block: Block) -> FloatArray:
+        """Bands of a block as stored: (band, h, w) float32, NaN where there is no value; the block may reach outside."""
+        return self._reader(tuple(names)).read(block)
+
+    def read_elevation(self, block: Block) -> FloatArray | None:
+        """Elevation of a block on the scene's grid, (h, w) float32 in metres, or None where the scene has no DEM."""
+        if self.dem is None:
+            return None
+        return self._reader(("elevation",)).read(block)[0]
+
+    def read_visibility(self, block: Block, *, needed: Sequence[str] = (), pre: bool = False) -> ByteArray:
+        """`Visibility` codes of a block, (h, w) uint8, independent of the block they are read in.
+
+        Args:
+            block: may reach outside the scene, where it is nodata.
+            needed: bands without which a pixel is nodata; none means all optical bands of the date.
+            pre: judge the earlier date instead.
+        """
+        wide = block.padded(MARGIN)
+        prefix = PRE if pre else ""
+        optical = [name for name in self.names if is_optical(name) and is_pre(name) == pre]
+        needed = list(needed) or optical or list(self.names)
+        rules = [prefix + name for name in _VISIBILITY_BANDS if prefix + name in self.names]
+        names = list(dict.fromkeys([*needed, *rules]))
+        values = dict(zip(names, self.read(names, wide), strict=True))
+        seen = np.all([np.isfinite(values[name]) for name in needed], axis=0)
+        scale = self.reflectance_scale
+        reflectance = {} if scale is None else {name.removeprefix(PRE): values[name] * scale for name in rules}
+        light = None
+        if self.sun is not None and not pre and (elevation := self.read_elevation(wide)) is not None:
+            light = illumination(elevation, self.resolution, azimuth=self.sun.azimuth, altitude=self.sun.altitude)
+        return classify(reflectance, seen=seen, illumination=light)[block.inside(wide)]
+
+    def read_valid(self, block: Block, *, needed: Sequence[str] = ()) -> BoolArray:
+        """Where a block can be mapped: clear or water, and inside the area of interest; (h, w)."""
+        valid = is_valid(self.read_visibility(block, needed=needed))
+        return valid if self.aoi is None else valid & self.inside_aoi(block)
+
+    def inside_aoi(self, block: Block) -> BoolArray:
+        """Which pixel centres of a block lie in the area of interest; (h, w)."""
+        if self.aoi is None:
+            return np.ones(block.shape, dtype=bool)
+        transform = self.geobox.transform
+        shifted = transform * transform.translation(block.col, block.row)
+        return geometry_mask([self.aoi], out_shape=block.shape, transform=shifted, invert=True)
+
+    @property
+    def resolution(self) -> tuple[float, float]:
+        """Pixel width and height in metres."""
+        return abs(self.geobox.resolution.x), abs(self.geobox.resolution.y)
+
+    @property
+    def data(self) -> xr.DataArray:
+        """The bands as a lazy (band, y, x) float32 array, NaN where there is no value."""
+        names = self.names
+        lazy = da.stack([self._lazy(lambda block, n=name: self.read([n], block)[0], np.float32) for name in names])
+        lazy = lazy.rechunk((len(names), _CHUNK, _CHUNK))
+        array = wrap_xr(lazy, self.geobox, nodata=np.nan, axis=1)
+        return array.rename({array.dims[0]: "band"}).assign_coords(band=list(names))
+
+    @property
+    def visibility(self) -> xr.DataArray:
+        """The `Visibility` code of each pixel as a lazy (y, x) uint8 array."""
+        return wrap_xr(self._lazy(self.read_visibility, np.uint8), self.geobox)
+
+    @property
+    def valid(self) -> xr.DataArray:
+        """Where the scene can be mapped, as a lazy (y, x) bool array."""
+        return wrap_xr(self._lazy(self.read_valid, np.bool_), self.geobox)
+
+    def _lazy(self, read: Any, dtype: Any) -> da.Array:
+        chunks = da.core.normalize_chunks((_CHUNK, _CHUNK), (self.height, self.width))
+
+        def load(block_info: Any = None) -> Any:
+            (top, bottom), (left, right) = block_info[None]["array-location"]
+            return read(Block(top, left, bottom - top, right - left))
+
+        return da.map_blocks(load, chunks=chunks, dtype=dtype, meta=np.empty((0, 0), dtype=dtype))
+
+    def _reader(self, names: tuple[str, ...]) -> BandReader:
+        """This thread's open reader for some bands: GDAL datasets must not be shared between threads."""
+        readers: dict[tuple[str, ...], BandReader] = self._local.__dict__.setdefault("readers", {})
+        if names not in readers:
+            by_name = {band.name: band for band in self.bands}
+            if self.dem is not None:
+                by_name.setdefault("elevation", BandSource("elevation", self.dem))
+            readers[names] = BandReader([by_name[name] for name in names], self.geobox)
+        return readers[names]
+
+    def close(self) -> None:
+        """Close the files this thread has open; reading opens them again."""
+        for reader in self._local.__dict__.pop("readers", {}).values():
+            reader.__exit__(None, None, None)

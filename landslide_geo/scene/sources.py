@@ -1,0 +1,97 @@
+"""What a user may name as the source of a scene, resolved to one file and band index per band."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from landslide_geo.bands import OPTICAL, canonical_name, is_pre
+from landslide_geo.errors import MissingBandError, ParameterError, UnknownBandError
+from landslide_geo.scene.raster_io import open_raster
+
+
+@dataclass(frozen=True)
+class BandSource:
+    """One band of a scene: where its pixels are.
+
+    Attributes:
+        name: from the band vocabulary, with ``pre_`` for the earlier date.
+        path: of a raster GDAL reads.
+        index: 1-based band index in it.
+    """
+
+    name: str
+    path: Path
+    index: int = 1
+
+
+def resolve_sources(sources: Sequence[str | Path]) -> tuple[BandSource, ...]:
+    """The bands behind ``SOURCE...`` of the command line.
+
+    Each source is ``NAME=PATH`` (one band; a multi-band file contributes the band whose description is that name, else
+    its only band), or the path of a GeoTIFF whose band descriptions name its bands.
+
+    Returns:
+        At least one band; names are unique; bands of the event date come before those of the earlier date, since the
+        first one fixes the scene's grid.
+
+    Raises:
+        ParameterError: no source, or a band is named twice.
+        UnknownBandError: a name or description is not in the vocabulary.
+        SourceNotFoundError, UnreadableRasterError, MissingCRSError: a file is missing or cannot be used.
+        MissingBandError: a file does not say which of its bands is meant.
+    """
+    if not sources:
+        raise ParameterError("no source given; name a GeoTIFF, or NAME=PATH for each band, e.g. red=B4.tif")
+    found: list[BandSource] = []
+    for source in sources:
+        found.extend(_resolve_one(str(source)))
+    seen: dict[str, BandSource] = {}
+    for band in found:
+        if band.name in seen:
+            raise ParameterError(f"band {band.name} is given twice: {seen[band.name].path} and {band.path}; keep one")
+        seen[band.name] = band
+    return tuple(sorted(found, key=lambda band: is_pre(band.name)))
+
+
+def _resolve_one(source: str) -> list[BandSource]:
+    name, equals, path_text = source.partition("=")
+    # A path may hold "=" itself; only a bare word before it is a band's name.
+    if equals and "/" not in name and not Path(source).exists():
+        return [_named_band(canonical_name(name), Path(path_text).expanduser())]
+    return _described_bands(Path(source).expanduser())
+
+
+def _named_band(name: str, path: Path) -> BandSource:
+    with open_raster(path, what=f"band {name}") as dataset:
+        if dataset.count == 1:
+            return BandSource(name, path)
+        described = {index: text for index, text in enumerate(dataset.descriptions, start=1) if text}
+    stem = name.removeprefix("pre_")
+    for index, text in described.items():
+        try:
+            if canonical_name(text) in (name, stem):
+                return BandSource(name, path, index)
+        except UnknownBandError:
+            continue
+    raise MissingBandError(
+        f"{path}: has several bands and none is described as {name}; give a single-band file for {name}, "
+        f"or set the band's description"
+    )
+
+
+def _described_bands(path: Path) -> list[BandSource]:
+    with open_raster(path, what="scene") as dataset:
+        descriptions = dataset.descriptions
+    if not any(descriptions):
+        raise UnknownBandError(
+            f"{path}: its bands have no descriptions; name them, e.g. {OPTICAL[3]}={path.name}, "
+            "or set band descriptions such as B04"
+        )
+    found = []
+    for index, text in enumerate(descriptions, start=1):
+        if text is None:
+            raise UnknownBandError(f"{path}: band {index} has no description; set it to a band name such as B04")
+        found.append(BandSource(canonical_name(text), path, index))
+    return found

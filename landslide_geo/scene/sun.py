@@ -1,0 +1,50 @@
+"""Where the sun stood: for terrain shadow, where the scene's metadata do not say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import numpy as np
+
+#: Mean local solar time at which Sentinel-2 and Landsat 8/9 cross the equator on their descending pass.
+OVERPASS = time(10, 30)
+
+
+@dataclass(frozen=True)
+class SunPosition:
+    """Azimuth in degrees clockwise from north, altitude above the horizon in degrees."""
+
+    azimuth: float
+    altitude: float
+
+
+def sun_position(longitude: float, latitude: float, when: datetime) -> SunPosition:
+    """The sun's direction at a place and time (aware datetime), to about 0.5°.
+
+    NOAA Global Monitoring Laboratory, "General solar position calculations": a Fourier series in the day of the year for
+    the equation of time and the declination.
+    """
+    utc = when.astimezone(UTC)
+    hours = utc.hour + utc.minute / 60 + utc.second / 3600
+    g = 2 * np.pi / 365 * (utc.timetuple().tm_yday - 1 + (hours - 12) / 24)
+    equation_of_time = 229.18 * (
+        0.000075 + 0.001868 * np.cos(g) - 0.032077 * np.sin(g) - 0.014615 * np.cos(2 * g) - 0.040849 * np.sin(2 * g)
+    )
+    declination = (
+        0.006918 - 0.399912 * np.cos(g) + 0.070257 * np.sin(g) - 0.006758 * np.cos(2 * g)
+        + 0.000907 * np.sin(2 * g) - 0.002697 * np.cos(3 * g) + 0.00148 * np.sin(3 * g)
+    )  # fmt: skip
+    hour_angle = np.radians((hours * 60 + equation_of_time + 4 * longitude) / 4 - 180)
+    lat = np.radians(latitude)
+    # The sun's direction in the local frame: east, north, up.
+    east = -np.cos(declination) * np.sin(hour_angle)
+    north = np.sin(declination) * np.cos(lat) - np.cos(declination) * np.sin(lat) * np.cos(hour_angle)
+    up = np.sin(declination) * np.sin(lat) + np.cos(declination) * np.cos(lat) * np.cos(hour_angle)
+    return SunPosition(float(np.degrees(np.arctan2(east, north)) % 360), float(np.degrees(np.arcsin(up))))
+
+
+def overpass_sun(longitude: float, latitude: float, day: date) -> SunPosition:
+    """The sun's direction at the usual overpass time, where only the day is known."""
+    local = datetime.combine(day, OVERPASS, tzinfo=UTC)
+    return sun_position(longitude, latitude, local - timedelta(hours=longitude / 15))
