@@ -1,0 +1,101 @@
+"""Cloud-optimised GeoTIFFs, written atomically and with bounded memory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from rasterio.errors import RasterioError
+
+from landslide_geo.errors import OutputError, UnreadableRasterError
+from landslide_geo.scene.grid import Block
+
+TILE = 512
+
+
+def write_cog(
+    path: Path,
+    geobox: GeoBox,
+    read: Callable[[Block], NDArray[Any]],
+    *,
+    count: int,
+    dtype: str,
+    nodata: float | None,
+    descriptions: Sequence[str],
+    overview_resampling: str = "AVERAGE",
+    tags: dict[str, str] | None = None,
+) -> None:
+    """Write a COG from a function that gives any block of it.
+
+    The COG driver written to directly holds the whole raster in memory; so blocks go to a tiled GeoTIFF beside the
+    target first, and GDAL copies that. The target appears by rename, complete or not at all.
+
+    Args:
+        path: of the file to write; replaced if it exists.
+        geobox: its grid.
+        read: gives (count, h, w) values for blocks that span the whole width, from top to bottom, without gaps.
+        count, dtype, nodata: of the bands.
+        descriptions: one for each band.
+        overview_resampling: how GDAL makes the overviews; NEAREST or MODE for classes.
+        tags: metadata of the file.
+
+    Raises:
+        OutputError: the file cannot be written, or the disk is full.
+    """
+    height, width = geobox.shape
+    staged = path.with_name(f".{path.name}.staged.tif")
+    copied = path.with_name(f".{path.name}.cog.tif")
+    profile = {
+        "driver": "GTiff",
+        "height": height,
+        "width": width,
+        "count": count,
+        "dtype": dtype,
+        "nodata": nodata,
+        "crs": str(geobox.crs),
+        "transform": geobox.transform,
+        "tiled": True,
+        "blockxsize": TILE,
+        "blockysize": TILE,
+        "compress": "lzw",
+        "interleave": "band",
+        "BIGTIFF": "IF_SAFER",
+    }
+    try:
+        with rasterio.open(staged, "w", **profile) as target:
+            for index, text in enumerate(descriptions, start=1):
+                target.set_band_description(index, text)
+            target.update_tags(**(tags or {}))
+            for block in _row_blocks(height, width):
+                target.write(read(block).astype(dtype, copy=False), window=block.window)
+        rasterio.shutil.copy(
+            staged,
+            copied,
+            driver="COG",
+            COMPRESS="DEFLATE",
+            PREDICTOR="YES",
+            BLOCKSIZE=str(TILE),
+            OVERVIEW_RESAMPLING=overview_resampling,
+            BIGTIFF="IF_SAFER",
+        )
+        os.replace(copied, path)
+    except UnreadableRasterError:
+        raise  # an input that ``read`` could not read, not this file
+    except (RasterioError, OSError) as error:
+        raise OutputError(f"{path}: cannot be written ({error}); check permissions and free disk space") from error
+    finally:
+        for leftover in (staged, copied):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
+
+
+def _row_blocks(height: int, width: int) -> Iterator[Block]:
+    for top in range(0, height, TILE):
+        yield Block(top, 0, min(TILE, height - top), width)

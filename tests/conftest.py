@@ -1,0 +1,24 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# One profile for every machine: CI machines are slow and shared, so no example is judged by its duration.
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """The folder with the real sample data, where it exists."""
+    folder = Path(os.environ.get("LANDSLIDE_MIRROR") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("the mirror with real data is not here; set LANDSLIDE_MIRROR to it")
+    return folder

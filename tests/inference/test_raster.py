@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+from landslide_geo import predict_raster
+from landslide_geo.errors import ParameterError, SourceNotFoundError, UnreadableRasterError
+
+
+def total(batch: np.ndarray) -> np.ndarray:
+    return batch.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture
+def raster(tmp_path):
+    path = tmp_path / "in.tif"
+    rng = np.random.default_rng(1)
+    values = rng.integers(1, 3000, size=(3, 700, 610)).astype("uint16")
+    values[:, 100:160, 200:300] = 0
+    with rasterio.open(
+        path, "w", driver="GTiff", height=700, width=610, count=3, dtype="uint16", nodata=0, crs="EPSG:32654",
+        transform=from_origin(500000, 4700000, 10, 10), tiled=True, blockxsize=256, blockysize=256,
+    ) as dataset:  # fmt: skip
+        dataset.write(values)
+    return path, values.astype("float32")
+
+
+def test_result_is_a_cog_on_the_same_grid_with_the_hole_kept(raster, tmp_path):
+    path, values = raster
+    out = tmp_path / "out.tif"
+    tally = predict_raster(path, total, out, window=128, overlap=32, progress=False)
+    with rasterio.open(out) as result, rasterio.open(path) as source:
+        assert result.transform == source.transform
+        assert result.crs == source.crs
+        assert result.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert result.overviews(1)
+        got = result.read(1)
+    hole = values[0] == 0
+    assert np.array_equal(np.isnan(got), hole)
+    np.testing.assert_allclose(got[~hole], values.sum(axis=0)[~hole], rtol=1e-6)
+    assert tally.run == tally.total
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.tif", "out.tif"], "nothing half-written is left"
+
+
+def test_a_killed_run_resumes_to_the_same_bytes(raster, tmp_path):
+    path, _ = raster
+    settings = {"window": 128, "overlap": 32, "batch_size": 3, "progress": False}
+    predict_raster(path, total, tmp_path / "whole.tif", **settings)
+
+    calls = []
+
+    def failing(batch: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return total(batch)
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_raster(path, failing, tmp_path / "resumed.tif", **settings)
+    before = len(calls)
+    calls.clear()
+    predict_raster(
+        path, lambda batch: (calls.append(1), total(batch))[1], tmp_path / "resumed.tif", resume=True, **settings
+    )
+    assert (tmp_path / "whole.tif").read_bytes() == (tmp_path / "resumed.tif").read_bytes()
+    fresh: list[int] = []
+    predict_raster(path, lambda batch: (fresh.append(1), total(batch))[1], tmp_path / "again.tif", **settings)
+    assert len(calls) < len(fresh), f"{before} calls before the interruption were of use"
+
+
+def test_truncated_raster_is_one_line_and_leaves_nothing(raster, tmp_path):
+    path, _ = raster
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UnreadableRasterError, match="may be truncated"):
+        predict_raster(path, total, tmp_path / "out.tif", window=128, overlap=32, progress=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["in.tif"]
+
+
+def test_missing_raster_is_named(tmp_path):
+    with pytest.raises(SourceNotFoundError, match="nowhere.tif"):
+        predict_raster(tmp_path / "nowhere.tif", total, tmp_path / "out.tif")
+
+
+def test_too_small_a_budget_is_refused_with_the_one_that_would_do(raster, tmp_path):
+    path, _ = raster
+    with pytest.raises(ParameterError, match=r"allow at least \d+ MB"):
+        predict_raster(path, total, tmp_path / "out.tif", memory_mb=1, progress=False)
