@@ -1,0 +1,141 @@
+"""``landslides.gpkg``: all layers with all fields, styled, written beside and put in place by one rename."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from landslide_geo.errors import InventoryError, LandslideError, OutputError, SourceNotFoundError
+from landslide_geo.inventory import schema
+from landslide_geo.inventory.layers import Inventory
+from landslide_geo.inventory.style import add_styles
+
+
+def write_geopackage(path: Path, inventory: Inventory) -> None:
+    """Write an inventory as a GeoPackage that opens styled in QGIS.
+
+    The file is complete or not there: it is written beside ``path`` and renamed over it. Nulls stay nulls, days are
+    real DATE columns (QGIS's temporal controller needs them), times are UTC.
+
+    Raises:
+        OutputError: the folder is missing or read-only, or another program has the old file open.
+    """
+    path = Path(path)
+    frames = {
+        schema.LANDSLIDES: inventory.landslides,
+        schema.CROWNS: inventory.crowns,
+        schema.VISIBILITY: inventory.visibility,
+        schema.REVIEWED_EXTENT: inventory.reviewed_extent,
+    }
+    with replacing(path) as part:
+        for layer, frame in frames.items():
+            _write_layer(part, layer, frame, append=part.exists())
+        with contextlib.closing(sqlite3.connect(part)) as database, database:
+            add_styles(database)
+
+
+def read_layer(path: Path, layer: str = schema.LANDSLIDES.name) -> gpd.GeoDataFrame:
+    """Read one layer of a ``landslides.gpkg`` back with the types it was built with.
+
+    Raises:
+        SourceNotFoundError: there is no such file.
+        InventoryError: it is not a GeoPackage, or has no such layer, or the layer lacks a field.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise SourceNotFoundError(f"{path}: no such GeoPackage; check the path")
+    expected = {each.name: each for each in schema.LAYERS}[layer]
+    try:
+        raw = pyogrio.read_dataframe(path, layer=layer)
+    except (DataSourceError, DataLayerError) as error:
+        raise InventoryError(f"{path}: no layer {layer!r} can be read ({error}); write it again with a scan") from None
+    missing = [field.name for field in expected.fields if field.name not in raw]
+    if missing:
+        raise InventoryError(f"{path}: layer {layer!r} lacks the field {missing[0]!r}; write it again with a scan")
+    columns = {field.name: raw[field.name] for field in expected.fields}
+    for field in expected.fields:
+        if field.kind == "date":
+            columns[field.name] = [None if pd.isna(day) else pd.Timestamp(day).date() for day in raw[field.name]]
+    return schema.frame(expected, columns, raw.geometry.to_numpy(), crs=raw.crs)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place if the block ends well, and vanishes if not.
+
+    Raises:
+        OutputError: see `write_geopackage`.
+    """
+    for suffix in ("-wal", "-journal"):
+        # The leftover log of an open database would be replayed into the new file and ruin it.
+        if Path(f"{path}{suffix}").exists():
+            raise OutputError(
+                f"{path}: another program has it open; close it there (in QGIS, remove the layer) and retry"
+            )
+    folder: Path | None = None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        part = folder / path.name
+        yield part
+        part.replace(path)
+    except (OSError, DataSourceError, sqlite3.Error) as error:
+        if isinstance(error, LandslideError):
+            raise
+        raise OutputError(f"{path}: cannot be written ({_reason(error)}); check that its folder is writable") from error
+    finally:
+        if folder is not None:
+            for leftover in folder.iterdir():
+                leftover.unlink()
+            folder.rmdir()
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+
+
+def _write_layer(path: Path, layer: schema.LayerSchema, frame: gpd.GeoDataFrame, *, append: bool) -> None:
+    """Write one layer through GDAL's column interface, which alone keeps DATE, BOOLEAN and null apart."""
+    columns = [_column(frame[field.name], field.kind) for field in layer.fields]
+    pyogrio.raw.write(
+        path,
+        shapely.to_wkb(frame.geometry.to_numpy()),
+        [values for values, _ in columns],
+        np.array([field.name for field in layer.fields]),
+        field_mask=[mask for _, mask in columns],
+        layer=layer.name,
+        driver="GPKG",
+        geometry_type=layer.geometry,
+        crs=frame.crs.to_wkt() if frame.crs.to_epsg() is None else f"EPSG:{frame.crs.to_epsg()}",
+        append=append,
+        gdal_tz_offsets={f.name: np.full(len(frame), 100) for f in layer.fields if f.kind == "datetime"},  # 100 = UTC
+        layer_options={"IDENTIFIER": layer.name, "DESCRIPTION": layer.title},
+    )
+
+
+def _column(values: pd.Series, kind: schema.Kind) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """Values in a numpy type that GDAL maps to the wanted column type, and which of them are null."""
+    null = values.isna().to_numpy(dtype=bool)
+    if kind == "text":
+        return values.to_numpy(dtype=object), null
+    if kind == "date":
+        return np.array(
+            ["NaT" if n else value.isoformat() for value, n in zip(values, null, strict=True)], "M8[D]"
+        ), null
+    if kind == "datetime":
+        return values.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="M8[ms]"), null
+    if kind == "real":
+        return values.to_numpy(dtype=np.float64), null
+    dtype, zero = (np.int32, 0) if kind == "int" else (np.bool_, False)
+    return values.fillna(zero).to_numpy(dtype=dtype), null

@@ -1,0 +1,245 @@
+"""From the rasters of a scan to an inventory: what is in, what is measured, and where it came from."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from odc.geo.geom import BoundingBox
+
+from landslide_geo.inventory import measure, polygons, schema, terrain
+from landslide_geo.inventory.confidence import confidence
+from landslide_geo.inventory.seen import visibility_layer
+from landslide_geo.inventory.volume import volumes
+
+#: Root of all landslide identifiers; never change it, or every inventory's identifiers change with it.
+ID_NAMESPACE: Final = uuid.UUID("71ec3463-5360-5779-bcd8-fff4b7b7eec6")
+
+#: A change score stands for an object only where it is known on at least this share of it.
+MIN_CHANGE_COVER: Final = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layers:
+    """Rasters of a scan, all but ``dem`` on the scene's one projected grid with square pixels."""
+
+    probability: Path  # float32 0–1, calibrated, nodata NaN
+    visibility: Path  # uint8 codes of landslide_geo.scene.visibility.Visibility
+    uncertainty: Path | None = None  # float32
+    change: Path | None = None  # float32 −1…1, positive = vegetation lost, NaN where either date is not clear
+    dem: Path | None = None  # elevation in metres, own grid and CRS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where an inventory's landslides come from; None where unknown."""
+
+    scene_id: str
+    detected_at: datetime  # aware
+    scene_ids: tuple[str, ...] = ()
+    sensor: str | None = None
+    date_post: date | None = None
+    date_pre: date | None = None
+    dem_source: str | None = None
+    model_id: str | None = None
+    model_sha256: str | None = None
+    threshold: float | None = None
+    event_id: str | None = None
+    event_date: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """The layers of a ``landslides.gpkg``, all in the scene's CRS, and how many objects were dropped, by reason."""
+
+    landslides: gpd.GeoDataFrame
+    crowns: gpd.GeoDataFrame
+    visibility: gpd.GeoDataFrame
+    reviewed_extent: gpd.GeoDataFrame
+    dropped: dict[str, int] = field(default_factory=lambda: {"too_small": 0, "too_flat": 0})
+
+
+def vectorize(
+    layers: Layers,
+    provenance: Provenance,
+    *,
+    threshold: float,
+    min_area_m2: float,
+    min_slope_deg: float,
+    min_hole_m2: float | None = None,
+    rows: int = 512,
+) -> Inventory:
+    """Turn a probability raster into landslides with all their attributes.
+
+    Slope screens objects, not pixels: an object stays where the 90th percentile of its slope reaches ``min_slope_deg``,
+    and the runout on flat ground below it stays with it. Where the elevation model says nothing, nothing is screened.
+
+    Args:
+        layers: the scan's rasters.
+        provenance: written to every landslide.
+        threshold: decision threshold on probability, itself included.
+        min_area_m2: objects smaller than this are dropped, after tracing whole objects.
+        min_slope_deg: see above; 0 screens nothing.
+        min_hole_m2: holes smaller than this are filled; none takes ``min_area_m2``.
+        rows: height of the bands of rows that rasters are read in; bounds memory, never changes the result.
+
+    Returns:
+        The inventory; with no landslide its layers are empty, with all their fields.
+
+    Raises:
+        ParameterError: the rasters are not on a north-up grid of square pixels in metres.
+        NoOverlapError: the elevation model lies elsewhere.
+        SourceNotFoundError, UnreadableRasterError, MissingCRSError: a raster cannot be read.
+    """
+    with polygons.open_metric(layers.probability) as source:
+        crs, pixel = source.crs, float(source.transform.a)
+        box = source.bounds
+        bounds = BoundingBox(box.left, box.bottom, box.right, box.top, crs=str(crs))
+    with tempfile.TemporaryDirectory(prefix="landslide-") as folder:
+        mask = Path(folder) / "mask.tif"
+        polygons.threshold_mask(layers.probability, mask, threshold=threshold, rows=rows)
+        hole = min_area_m2 if min_hole_m2 is None else min_hole_m2
+        traced = polygons.trace(mask, min_area_m2=min_area_m2, min_hole_m2=hole)
+        outlines = gpd.GeoSeries(traced.polygons, crs=crs)
+        too_flat = 0
+        ground: Path | None = None
+        if layers.dem is not None:
+            ground = Path(folder) / "terrain.tif"
+            terrain.prepare(layers.dem, ground, bounds=bounds, rows=rows)
+            p90 = measure.zonal(ground, outlines, ["quantile(q=0.9)"], band=terrain.SLOPE)[:, 0]
+            steep = ~(p90 < min_slope_deg)
+            too_flat = int((~steep).sum())
+            outlines = outlines[steep].reset_index(drop=True)
+        attributes, crowns = _measured(layers, outlines, ground, pixel=pixel)
+    attributes |= _provenance_columns(provenance, threshold)
+    attributes["landslide_id"] = identifiers(provenance.scene_id, crs, outlines.to_numpy())
+    attributes["confidence"] = confidence(_numeric(attributes))
+    multi = shapely.orient_polygons(shapely.multipolygons(outlines.to_numpy(), indices=np.arange(len(outlines))))
+    landslides = schema.frame(schema.LANDSLIDES, attributes, multi, crs=crs)
+    return Inventory(
+        landslides=landslides,
+        crowns=_crown_layer(landslides, crowns),
+        visibility=visibility_layer(layers.visibility, rows=rows),
+        reviewed_extent=schema.frame(schema.REVIEWED_EXTENT, {}, [], crs=crs),
+        dropped={"too_small": traced.too_small, "too_flat": too_flat},
+    )
+
+
+def identifiers(scene_id: str, crs: Any, outlines: NDArray[np.object_]) -> list[str]:
+    """UUIDv5 of scene and place: the same landslide of the same scene always has the same identifier.
+
+    The place is the uppermost, then leftmost corner of the outline, to the centimetre, with its CRS.
+    """
+    where = crs.to_string()
+    return [
+        str(uuid.uuid5(ID_NAMESPACE, f"{scene_id}|{where}|{x:.2f}|{y:.2f}"))
+        for x, y in polygons.anchors(outlines)
+    ]  # fmt: skip
+
+
+def _measured(
+    layers: Layers, outlines: gpd.GeoSeries, ground: Path | None, *, pixel: float
+) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    """Attributes by name, and the crowns' coordinates, shape (n, 2), NaN where there is none."""
+    if outlines.empty:
+        return {}, np.empty((0, 2))
+    shapes = outlines.to_numpy()
+    area = shapely.area(shapes)
+    smooth = polygons.smoothed(shapes, pixel=pixel)
+    perimeter = shapely.length(smooth)
+    inside = gpd.GeoSeries(shapely.point_on_surface(shapes), crs=outlines.crs).to_crs(4326)
+    probability = measure.zonal(layers.probability, outlines, ["mean", "max"])
+    visible, edge = measure.seen(layers.visibility, outlines, pixel=pixel)
+    volume = volumes(area)
+    columns: dict[str, Any] = {
+        "prob_mean": probability[:, 0],
+        "prob_max": probability[:, 1],
+        "area_m2": area,
+        "perimeter_m": perimeter,
+        "compactness": np.minimum(4 * np.pi * shapely.area(smooth) / perimeter**2, 1.0),
+        "lon": inside.x.to_numpy(),
+        "lat": inside.y.to_numpy(),
+        "volume_m3": volume.best,
+        "volume_low_m3": volume.low,
+        "volume_high_m3": volume.high,
+        "volume_relation": volume.relation,
+        "touches_edge": edge,
+        "visible_fraction": visible,
+        "n_detections": 1,
+        "review_status": "unreviewed",
+    }
+    if layers.uncertainty is not None:
+        columns["uncertainty_mean"] = measure.zonal(layers.uncertainty, outlines, ["mean"])[:, 0]
+    if layers.change is not None:
+        change = measure.zonal(layers.change, outlines, ["median", "count"])
+        known = np.nan_to_num(change[:, 1]) * pixel**2 >= MIN_CHANGE_COVER * area
+        columns["change_score"] = np.where(known, change[:, 0], np.nan)
+    crowns = np.full((len(outlines), 2), np.nan)
+    if ground is not None:
+        columns |= _terrain_columns(ground, outlines, area, pixel=pixel)
+        crowns = columns.pop("crown")
+    return columns, crowns
+
+
+def _terrain_columns(
+    ground: Path, outlines: gpd.GeoSeries, area: NDArray[np.float64], *, pixel: float
+) -> dict[str, Any]:
+    slope = measure.zonal(ground, outlines, ["mean", "quantile(q=0.9)"], band=terrain.SLOPE)
+    east, north = (
+        measure.zonal(ground, outlines, ["mean"], band=band)[:, 0] for band in (terrain.ASPECT_SIN, terrain.ASPECT_COS)
+    )
+    down = measure.descents(ground, outlines, pixel=pixel)
+    relief = down.elevation_max - down.elevation_min
+    with np.errstate(divide="ignore", invalid="ignore"):
+        width = np.where(down.length > 0, area / down.length, np.nan)
+        reach = np.where(down.length > 0, np.degrees(np.arctan(relief / down.length)), np.nan)
+    return {
+        "crown": down.crown_xy,
+        "elev_min_m": down.elevation_min,
+        "elev_max_m": down.elevation_max,
+        "relief_m": relief,
+        "length_m": down.length,
+        "width_m": width,
+        "reach_angle_deg": reach,
+        "slope_mean_deg": slope[:, 0],
+        "slope_p90_deg": slope[:, 1],
+        "aspect_deg": np.degrees(np.arctan2(east, north)) % 360,
+    }
+
+
+def _provenance_columns(provenance: Provenance, threshold: float) -> dict[str, Any]:
+    return {
+        "date_pre": provenance.date_pre,
+        "date_post": provenance.date_post,
+        "event_id": provenance.event_id,
+        "event_date": provenance.event_date,
+        "sensor": provenance.sensor,
+        "scene_ids": ";".join(provenance.scene_ids) or provenance.scene_id,
+        "dem_source": provenance.dem_source,
+        "model_id": provenance.model_id,
+        "model_sha256": provenance.model_sha256,
+        "threshold": threshold if provenance.threshold is None else provenance.threshold,
+        "detected_at": provenance.detected_at,
+    }
+
+
+def _numeric(attributes: dict[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame({name: value for name, value in attributes.items() if isinstance(value, np.ndarray)})
+
+
+def _crown_layer(landslides: gpd.GeoDataFrame, crowns: NDArray[np.float64]) -> gpd.GeoDataFrame:
+    known = ~np.isnan(crowns[:, 0])
+    columns = {
+        "landslide_id": landslides["landslide_id"].to_numpy()[known],
+        "elevation_m": landslides["elev_max_m"].to_numpy()[known],
+    }
+    return schema.frame(schema.CROWNS, columns, shapely.points(crowns[known]), crs=landslides.crs)
