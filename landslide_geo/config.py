@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,6 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from landslide_geo.errors import ParameterError, SourceNotFoundError
 
 Backend = Literal["auto", "torch"]
+#: What Landslide4Sense divided the Sentinel-2 digital numbers of red, green and blue by (recovered from its 14-band
+#: patches, whose values are exact multiples of the inverse).
+L4S_GAINS: Final = (445.172897, 663.416362, 824.631715)
+
 _Params = TypeVar("_Params", bound=BaseModel)
 
 
@@ -59,12 +63,82 @@ class FetchParams(Params):
     name: str = "hokkaido"
 
 
+class StretchParams(Params):
+    """Local normalisation of a scene (:mod:`landslide_geo.scene.stretch`), a bundle's ``normalisation``."""
+
+    kind: Literal["local_quantile"] = "local_quantile"
+    cell: int = Field(128, ge=8, description="side of a cell in pixels; one training patch")
+    centre: float = Field(0.30, gt=0, lt=1, description="quantile that becomes zero")
+    scale_low: float = Field(0.05, ge=0, lt=1, description="lower quantile of the scale")
+    scale_high: float = Field(0.50, gt=0, le=1, description="upper quantile of the scale")
+    spread: float = Field(3.0, gt=0, description="the scale is this many distances between the two quantiles")
+    gains: tuple[float, ...] | None = Field(
+        None,
+        description="what each band is divided by before the bands share one scale; none: one",
+    )
+    min_valid: float = Field(
+        0.08, ge=0, le=1, description="a cell with a smaller valid share is filled from neighbours"
+    )
+    scale_floor: float = Field(0.5, gt=0, le=1, description="least scale of a cell, times the median of the scene")
+    scale_ceiling: float = Field(3.0, ge=1, description="largest scale of a cell, times the median of the scene")
+    clip: tuple[float, float] = Field((-6.0, 10.0), description="range of normalised values")
+
+
+class AugmentParams(Params):
+    """Random changes of a training patch. Magnitudes are in units of the normalised image unless said otherwise."""
+
+    flips: bool = Field(True, description="the eight symmetries of the square")
+    affine: float = Field(0.5, ge=0, le=1, description="probability of a rotation and zoom")
+    zoom: tuple[float, float] = Field((0.7, 1.4), description="range of the zoom, log-uniform")
+    rotation_deg: float = Field(45.0, ge=0, le=180)
+    centre_jitter: float = Field(0.20, ge=0, description="spread of a cell's centre, in scales, shared by the bands")
+    band_centre_jitter: float = Field(0.05, ge=0, description="the same, of each band for itself")
+    scale_jitter: float = Field(0.25, ge=0, description="spread of the logarithm of a cell's scale")
+    corner_jitter: float = Field(
+        0.5, ge=0, description="these spreads at the corners of a patch, times those of the patch"
+    )
+    band_gain: float = Field(0.06, ge=0, description="spread of the logarithm of each band's gain")
+    noise: float = Field(0.08, ge=0, description="largest standard deviation of added noise")
+    blur: float = Field(0.2, ge=0, le=1, description="probability of a slight blur")
+    cutmix: float = Field(0.3, ge=0, le=1, description="probability that a rectangle comes from another patch")
+
+
+class TrainParams(Params):
+    """Training of a segmentation network; the defaults are those of the shipped model."""
+
+    name: str = Field("default", description="name of the bundle")
+    architecture: str = "unet"
+    arguments: dict[str, Any] = Field(
+        {"encoder": "tu-resnet18d", "decoder_channels": [192, 96, 64, 32, 16]},
+        description="arguments of the architecture",
+    )
+    epochs: int = Field(60, ge=1)
+    batch_size: int = Field(16, ge=2)
+    learning_rate: float = Field(1.5e-3, gt=0)
+    weight_decay: float = Field(0.02, ge=0)
+    warmup_epochs: float = Field(3.0, ge=0, description="linear rise of the learning rate before the cosine")
+    ema_decay: float | None = Field(
+        0.998, gt=0, lt=1, description="average of the weights over steps; none: no average"
+    )
+    loss: Literal["bce", "bce_dice", "bce_lovasz"] = "bce_dice"
+    schedule: Literal["constant", "cosine"] = "cosine"
+    augment: AugmentParams | None = Field(AugmentParams(), description="none: flips only")
+    stretch: StretchParams = StretchParams(gains=L4S_GAINS)
+    test_patches: int = Field(200, ge=0, description="training patches set aside as the test")
+    split_seed: int = Field(42, description="seed that draws them")
+    negatives_per_epoch: int = Field(128, ge=0, description="hard negative patches in an epoch")
+    tta: Literal[1, 2, 4, 8] = Field(4, description="symmetries averaged when the threshold is sought, and in a scan")
+    seed: int = 0
+    threads: int = Field(2, ge=1, description="threads of PyTorch; results repeat for equal numbers")
+
+
 class PipelineParams(Params):
     """All of ``params.yaml``."""
 
     fetch: FetchParams = FetchParams()
     scan: ScanParams = ScanParams()
     vectorize: VectorizeParams = VectorizeParams()
+    train: TrainParams = TrainParams()
 
 
 def validated(model: type[_Params], values: dict[str, object], *, where: str) -> _Params:
