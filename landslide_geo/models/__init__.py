@@ -1,1 +1,30 @@
 """Networks, rules, the registry and the model bundle."""
+
+from __future__ import annotations
+
+from landslide_geo.models.bundle import (
+    Bundle,
+    BundleManifest,
+    find_bundle,
+    list_bundles,
+    load_bundle,
+    read_manifest,
+    save_bundle,
+)
+from landslide_geo.models.model import Model, calibrated, load_model
+from landslide_geo.models.registry import ARCHITECTURES, build
+
+__all__ = [
+    "ARCHITECTURES",
+    "Bundle",
+    "BundleManifest",
+    "Model",
+    "build",
+    "calibrated",
+    "find_bundle",
+    "list_bundles",
+    "load_bundle",
+    "load_model",
+    "read_manifest",
+    "save_bundle",
+]

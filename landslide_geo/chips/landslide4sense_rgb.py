@@ -1,0 +1,134 @@
+"""Landslide4Sense patches as RGB pictures: the reader and its deterministic splits.
+
+The pictures are the bands B4, B3 and B2 of Landslide4Sense, each patch divided by the largest value in it and written
+with 8 bits (checked against the original patches: ``floor(255 x / max(x))`` reproduces them to the last digit).
+Landslide4Sense itself holds digital numbers divided by a constant per band; multiplying by these constants gives
+digital numbers back, up to one factor per patch that is lost.
+
+The 200 test patches are drawn from the published training patches, so all three splits share regions: figures from them
+say nothing about a region that was never seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from landslide_geo.config import L4S_GAINS
+from landslide_geo.errors import DatasetError
+
+BANDS: Final = ("red", "green", "blue")
+SIZE: Final = 128
+Split = Literal["train", "validation", "test"]
+SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """Labelled patches in memory.
+
+    Attributes:
+        ids: name of each patch, without extension.
+        images: (N, 3, y, x) uint8, red, green and blue.
+        masks: (N, y, x) bool, true on landslides.
+        valid: (N, y, x) bool, where image and mask say something.
+    """
+
+    ids: tuple[str, ...]
+    images: npt.NDArray[np.uint8]
+    masks: npt.NDArray[np.bool_]
+    valid: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def digital_numbers(self, index: int) -> npt.NDArray[np.float32]:
+        """(3, y, x) float32 digital numbers of one patch up to a common factor, NaN where not valid."""
+        return to_digital_numbers(self.images[index], self.valid[index])
+
+
+def to_digital_numbers(
+    image: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_], dither: npt.NDArray[np.float32] | float = 0.5
+) -> npt.NDArray[np.float32]:
+    """Undo the per-band constants of Landslide4Sense.
+
+    Args:
+        image: (3, y, x) uint8.
+        valid: (y, x) bool.
+        dither: in [0, 1), added before scaling because the pictures were rounded down; random values spread the 8-bit
+            steps in training.
+
+    Returns:
+        (3, y, x) float32, NaN where not valid.
+    """
+    gains = np.asarray(L4S_GAINS, np.float32)[:, None, None]
+    result: npt.NDArray[np.float32] = (
+        image + np.float32(dither) if isinstance(dither, float) else image + dither
+    ) * gains
+    result[:, ~valid] = np.nan
+    return result
+
+
+def split_ids(ids: list[str], *, test_patches: int, seed: int) -> tuple[list[str], list[str]]:
+    """Draw the test patches: (train, test), both sorted; the same for the same names, number and seed.
+
+    Raises:
+        DatasetError: more test patches are asked for than there are patches.
+    """
+    ids = sorted(ids)
+    if test_patches > len(ids):
+        raise DatasetError(
+            f"{test_patches} test patches asked for, only {len(ids)} training patches found; ask for fewer"
+        )
+    drawn = set(np.random.default_rng(seed).choice(len(ids), size=test_patches, replace=False).tolist())
+    return [name for i, name in enumerate(ids) if i not in drawn], [name for i, name in enumerate(ids) if i in drawn]
+
+
+def read(root: Path, split: Split, *, test_patches: int, seed: int) -> Patches:
+    """All patches of one split.
+
+    Args:
+        root: folder with ``train`` and ``validation``, each with ``images/image_N.png`` and ``masks/mask_N.png``.
+        split: ``validation`` as published; ``test`` is drawn from the published ``train``, which keeps the rest.
+        test_patches: number of test patches.
+        seed: that draws them.
+
+    Raises:
+        DatasetError: the folder has another layout, or a file in it is bad (named in the message).
+    """
+    folder = Path(root) / ("validation" if split == "validation" else "train")
+    names = [path.stem for path in sorted((folder / "images").glob("image_*.png"))]
+    if not names:
+        raise DatasetError(
+            f"{folder / 'images'}: no image_*.png there; name the folder that holds train/ and validation/ of "
+            "Landslide4Sense-RGB"
+        )
+    if split != "validation":
+        train, test = split_ids(names, test_patches=test_patches, seed=seed)
+        names = train if split == "train" else test
+    else:
+        names = sorted(names)
+    images = np.empty((len(names), 3, SIZE, SIZE), np.uint8)
+    masks = np.empty((len(names), SIZE, SIZE), bool)
+    for i, name in enumerate(names):
+        images[i] = _picture(folder / "images" / f"{name}.png", "RGB").transpose(2, 0, 1)
+        masks[i] = _picture(folder / "masks" / f"{name.replace('image', 'mask', 1)}.png", "L") > 127
+    return Patches(tuple(names), images, masks, np.ones_like(masks))
+
+
+def _picture(path: Path, mode: str) -> npt.NDArray[np.uint8]:
+    try:
+        with Image.open(path) as picture:
+            values = np.asarray(picture.convert(mode))
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: missing; every images/image_N.png needs a masks/mask_N.png") from None
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise DatasetError(f"{path}: not a readable PNG ({error}); get this file again") from None
+    if values.shape[:2] != (SIZE, SIZE):
+        raise DatasetError(f"{path}: {values.shape[1]} × {values.shape[0]} pixels; patches have {SIZE} × {SIZE}")
+    return values

@@ -1,0 +1,280 @@
+"""The model bundle: a folder that holds all that a scan needs to know about a model, and nothing that runs on loading.
+
+``bundle.json`` is the manifest, checked against :class:`BundleManifest`; ``model.safetensors`` holds the weights (a
+rule has none), as 16-bit floats, widened on loading; ``item.json`` describes the model as a STAC item with the MLM
+extension; ``README.md`` is its card. Nothing is ever unpickled, and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from landslide_geo.config import StretchParams
+from landslide_geo.errors import BundleError, ParameterError
+from landslide_geo.models.registry import ARCHITECTURES, build
+
+MANIFEST: Final = "bundle.json"
+WEIGHTS: Final = "model.safetensors"
+ITEM: Final = "item.json"
+CARD: Final = "README.md"
+SCHEMA_VERSION: Final = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InputBand(_Part):
+    """One input band."""
+
+    name: str = Field(description="name in the band vocabulary")
+    unit: str = Field(description="unit of the values before normalisation")
+
+
+class Threshold(_Part):
+    """Where calibrated probability becomes a decision."""
+
+    value: float = Field(gt=0, lt=1)
+    how: str = Field(description="on what data and by what measure it was found")
+
+
+class Calibration(_Part):
+    """Platt scaling: the calibrated logit is ``slope`` × the raw logit + ``intercept``."""
+
+    method: Literal["platt"] = "platt"
+    slope: float = Field(gt=0, description="above zero, so that calibration never changes an order")
+    intercept: float
+    prevalence: float = Field(gt=0, lt=1, description="share of landslide pixels in the data it was fitted on")
+    data: str = Field(description="what it was fitted on")
+
+
+class Training(_Part):
+    """Where the weights come from."""
+
+    data: tuple[str, ...]
+    split: str
+    seed: int
+    command: str = Field(description="the command that makes this bundle again")
+    parameters: dict[str, Any] = {}
+
+
+class BundleManifest(_Part):
+    """``bundle.json``."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    description: str
+    task: Literal["segmentation"] = "segmentation"
+    architecture: str
+    arguments: dict[str, Any] = {}
+    bands: tuple[InputBand, ...] = Field(min_length=1)
+    normalisation: StretchParams
+    gsd_m: tuple[float, float] = Field(description="range of ground sampling distances the model was made for (m)")
+    gsd_native_m: float = Field(gt=0, description="ground sampling distance of the training data (m)")
+    reflectance: str = Field(description="level of processing of the input, such as surface reflectance")
+    window: int = Field(ge=32, multiple_of=32, description="side of a window in pixels")
+    overlap: int = Field(ge=0)
+    tta: Literal[1, 2, 4, 8] = Field(description="symmetries averaged by default")
+    threshold: Threshold
+    calibration: Calibration
+    training: Training
+    metrics: dict[str, dict[str, Any]] = {}
+    licence: str
+    versions: dict[str, str] = {}
+    code_revision: str = ""
+    created: str = Field(description="date and time, ISO 8601, UTC")
+
+    @model_validator(mode="after")
+    def _agree(self) -> BundleManifest:
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(f"architecture {self.architecture!r} is not one of {', '.join(ARCHITECTURES)}")
+        if self.overlap >= self.window:
+            raise ValueError(f"overlap {self.overlap} must be smaller than window {self.window}")
+        gains = self.normalisation.gains
+        if gains is not None and len(gains) != len(self.bands):
+            raise ValueError(f"normalisation has {len(gains)} gains for {len(self.bands)} bands")
+        return self
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was read and checked: its folder, manifest, network with weights, and checksum.
+
+    Attributes:
+        directory: where it lies.
+        manifest: checked content of ``bundle.json``.
+        network: in evaluation mode, float32.
+        sha256: of manifest and weights, which together decide every result.
+    """
+
+    directory: Path
+    manifest: BundleManifest
+    network: nn.Module
+    sha256: str
+
+
+def shipped_directory() -> Path:
+    """The folder of the bundles that come with the package."""
+    return Path(str(resources.files("landslide_geo") / "bundles"))
+
+
+def list_bundles() -> list[str]:
+    """Names of the bundles that come with the package, sorted."""
+    folder = shipped_directory()
+    return sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}")) if folder.is_dir() else []
+
+
+def find_bundle(name_or_dir: str | os.PathLike[str]) -> Path:
+    """The folder of a shipped bundle's name, or of a path.
+
+    Raises:
+        BundleError: it is neither, or the folder holds no ``bundle.json``.
+    """
+    shipped = ", ".join(list_bundles()) or "none"
+    if isinstance(name_or_dir, str) and name_or_dir in list_bundles():
+        return shipped_directory() / name_or_dir
+    folder = Path(name_or_dir)
+    if not folder.is_dir():
+        raise BundleError(
+            f"{name_or_dir}: no such model; name a bundle's folder or one of the shipped models ({shipped})"
+        )
+    if not (folder / MANIFEST).is_file():
+        raise BundleError(
+            f"{folder}: not a model bundle, it holds no {MANIFEST}; name a folder written by `landslide train`, or one "
+            f"of the shipped models ({shipped})"
+        )
+    return folder
+
+
+def read_manifest(name_or_dir: str | os.PathLike[str]) -> BundleManifest:
+    """Read and check ``bundle.json`` alone, without building the network.
+
+    Raises:
+        BundleError: no bundle, not JSON, or a key is missing, unknown or wrong.
+    """
+    path = find_bundle(name_or_dir) / MANIFEST
+    try:
+        return BundleManifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        told = first["msg"].removeprefix("Value error, ")
+        raise BundleError(
+            f"{path}: {f'{where}: ' if where else ''}{told}; make the bundle again with `landslide train`"
+        ) from None
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
+
+
+def load_bundle(name_or_dir: str | os.PathLike[str]) -> Bundle:
+    """Read a bundle completely.
+
+    Raises:
+        BundleError: a file is missing or broken, or the weights do not fit the architecture.
+    """
+    directory = find_bundle(name_or_dir)
+    manifest = read_manifest(directory)
+    try:
+        network = build(manifest.architecture, bands=len(manifest.bands), arguments=manifest.arguments)
+    except ParameterError as error:
+        raise BundleError(f"{directory / MANIFEST}: {error}; mend architecture and arguments") from None
+    expected = network.state_dict()
+    weights = directory / WEIGHTS
+    if expected:
+        _load_weights(network, expected, weights, manifest.architecture)
+    elif weights.is_file():
+        raise BundleError(f"{weights}: architecture {manifest.architecture!r} has no weights; remove the file")
+    network.eval().requires_grad_(False)
+    return Bundle(directory, manifest, network, _checksum(directory))
+
+
+def _load_weights(network: nn.Module, expected: dict[str, torch.Tensor], weights: Path, architecture: str) -> None:
+    if not weights.is_file():
+        raise BundleError(f"{weights}: missing; copy the bundle's folder again, completely")
+    try:
+        tensors = load_file(weights)
+    except (SafetensorError, OSError) as error:
+        raise BundleError(f"{weights}: broken weights ({error}); copy the bundle's folder again") from None
+    wrong = sorted(set(expected) ^ set(tensors)) or sorted(
+        name for name, tensor in tensors.items() if tensor.shape != expected[name].shape
+    )
+    if wrong:
+        raise BundleError(
+            f"{weights}: {len(wrong)} tensors do not fit architecture {architecture!r} as {MANIFEST} describes it, "
+            f"first {wrong[0]!r}; {MANIFEST} and {WEIGHTS} come from different bundles"
+        )
+    bad = next((name for name, tensor in tensors.items() if not torch.isfinite(tensor.float()).all()), None)
+    if bad is not None:
+        raise BundleError(f"{weights}: tensor {bad!r} holds values that are not finite; train the model again")
+    network.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
+
+
+def save_bundle(
+    directory: str | os.PathLike[str], manifest: BundleManifest, network: nn.Module, *, card: str | None = None
+) -> Bundle:
+    """Write a bundle and read it back; an older bundle in the same place is replaced at once and completely.
+
+    Args:
+        directory: folder to write; its parent is made where missing.
+        manifest: what to say about the network.
+        network: whose weights to keep, stored as 16-bit floats.
+        card: text of ``README.md``; none writes a short one from the manifest.
+
+    Raises:
+        BundleError: the weights do not fit the manifest, or the folder holds something that is not a bundle.
+    """
+    from landslide_geo.models.stac import model_item  # needs BundleManifest from here
+
+    target = Path(directory)
+    if target.exists() and not (target / MANIFEST).is_file() and (not target.is_dir() or any(target.iterdir())):
+        raise BundleError(f"{target}: holds something that is not a bundle; name an empty or a new folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        tensors = {
+            name: (tensor.half() if tensor.is_floating_point() else tensor)
+            .detach()
+            .clone(memory_format=torch.contiguous_format)
+            for name, tensor in network.state_dict().items()
+        }
+        if tensors:
+            save_file(tensors, staged / WEIGHTS, metadata={"format": "pt"})
+        (staged / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        size = (staged / WEIGHTS).stat().st_size if tensors else 0
+        parameters = sum(parameter.numel() for parameter in network.parameters())
+        item = model_item(manifest, parameters=parameters, weight_bytes=size)
+        (staged / ITEM).write_text(json.dumps(item, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = card if card is not None else f"# {manifest.name}\n\n{manifest.description}\n"
+        (staged / CARD).write_text(text, encoding="utf-8")
+        load_bundle(staged)
+        staged.chmod(0o755)  # mkdtemp makes it private
+        if target.exists():
+            shutil.rmtree(target)
+        staged.replace(target)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return load_bundle(target)
+
+
+def _checksum(directory: Path) -> str:
+    digest = hashlib.sha256()
+    for name in (MANIFEST, WEIGHTS):
+        path = directory / name
+        if path.is_file():
+            digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

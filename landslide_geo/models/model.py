@@ -1,0 +1,116 @@
+"""A model ready for use: normalised windows in, probabilities out, and their calibration."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from landslide_geo.errors import ParameterError
+from landslide_geo.models.bundle import Bundle, BundleManifest, Calibration, load_bundle
+
+Float32 = npt.NDArray[np.float32]
+
+#: Probabilities are kept this far from 0 and 1 before their logit is taken.
+EPSILON = 1e-6
+
+
+class Model:
+    """A bundle's network behind arrays."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._network: nn.Module = bundle.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def manifest(self) -> BundleManifest:
+        """What ``bundle.json`` says."""
+        return self.bundle.manifest
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of manifest and weights."""
+        return self.bundle.sha256
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the input bands, in order."""
+        return tuple(band.name for band in self.manifest.bands)
+
+    @property
+    def threshold(self) -> float:
+        """Decision threshold on calibrated probability."""
+        return self.manifest.threshold.value
+
+    def probabilities(self, batch: Float32) -> Float32:
+        """Raw probabilities, before calibration.
+
+        Args:
+            batch: (N, C, H, W) float32, normalised by :func:`landslide_geo.scene.stretch.stretch` with
+                ``manifest.normalisation``; NaN counts as zero, an average pixel. H and W are multiples of 32.
+
+        Returns:
+            (N, 1, H, W) float32 in [0, 1]. Equal input in a batch of equal shape gives equal output.
+
+        Raises:
+            ParameterError: another number of bands.
+        """
+        if batch.ndim != 4 or batch.shape[1] != len(self.bands):
+            raise ParameterError(
+                f"model {self.manifest.name!r} takes (N, {len(self.bands)}, H, W) for the bands "
+                f"{', '.join(self.bands)}; got an array of shape {batch.shape}"
+            )
+        filled = np.nan_to_num(batch.astype(np.float32, copy=False), nan=0.0)
+        with torch.inference_mode():
+            tensor = torch.from_numpy(filled).contiguous(memory_format=torch.channels_last)
+            probability = torch.sigmoid(self._network(tensor).float())
+        result: Float32 = probability.contiguous().numpy()
+        return result
+
+    def calibrate(self, probability: Float32, prior: float | None = None) -> Float32:
+        """Calibrated probabilities; never changes an order.
+
+        Args:
+            probability: raw, any shape, float32 in [0, 1]; NaN stays NaN.
+            prior: expected share of landslide pixels; none keeps that of the calibration data.
+
+        Returns:
+            Same shape, float32 in [0, 1].
+
+        Raises:
+            ParameterError: the prior is not between 0 and 1.
+        """
+        return calibrated(probability, self.manifest.calibration, prior)
+
+
+def calibrated(probability: Float32, calibration: Calibration, prior: float | None = None) -> Float32:
+    """Platt scaling, then a shift of the log odds from the calibration's prevalence to ``prior`` (Saerens et al. 2002).
+
+    See :meth:`Model.calibrate`.
+    """
+    shift = calibration.intercept
+    if prior is not None:
+        if not 0 < prior < 1:
+            raise ParameterError(f"prior {prior} is not a share; give a number between 0 and 1")
+        shift += float(_logit(np.float64(prior)) - _logit(np.float64(calibration.prevalence)))
+    raw = np.clip(np.asarray(probability, np.float64), EPSILON, 1 - EPSILON)
+    logit = calibration.slope * _logit(raw) + shift
+    result: Float32 = (1 / (1 + np.exp(-logit))).astype(np.float32)
+    return result
+
+
+def _logit(probability: npt.NDArray[np.float64] | np.float64) -> npt.NDArray[np.float64]:
+    value: npt.NDArray[np.float64] = np.asarray(np.log(probability / (1 - probability)))
+    return value
+
+
+def load_model(name_or_dir: str | os.PathLike[str] = "default") -> Model:
+    """The model of a shipped bundle's name, or of a bundle's folder.
+
+    Raises:
+        BundleError: there is no such bundle, or it is broken.
+    """
+    return Model(load_bundle(name_or_dir))

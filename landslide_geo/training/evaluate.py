@@ -1,0 +1,200 @@
+"""Scores of a bundle on a labelled dataset. Needs nothing but the core installation.
+
+Patches are normalised as a scene of their own, predicted whole, averaged over the symmetries of the square, calibrated,
+and every valid pixel of all patches is counted once: F1 and IoU are of the pooled pixels, not means over patches.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from landslide_geo.chips import landslide4sense_rgb
+from landslide_geo.chips.augment import TTA_SYMMETRIES, symmetry, undo_symmetry
+from landslide_geo.chips.landslide4sense_rgb import BANDS, SPLITS, Patches
+from landslide_geo.config import StretchParams, TrainParams
+from landslide_geo.errors import DatasetError, ParameterError
+from landslide_geo.models import Model
+from landslide_geo.scene.stretch import LocalStatistics, cell_statistics, stretch
+from landslide_geo.training.calibration import calibrate_histogram, expected_calibration_error
+from landslide_geo.training.metrics import Histogram
+
+DATASETS: Final = ("landslide4sense-rgb",)
+Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+
+
+def patch_statistics(values: npt.NDArray[np.float32], params: StretchParams) -> LocalStatistics:
+    """Statistics of a patch as the only cell of its scene, whatever its share of valid pixels.
+
+    Args:
+        values: (band, y, x) float32, NaN where not valid.
+        params: normalisation.
+    """
+    _, height, width = values.shape
+    whole = params.model_copy(update={"cell": max(height, width), "min_valid": 0.0})
+    centre, scale = cell_statistics(values, whole)
+    return LocalStatistics.from_cells(
+        centre[:, None, None], scale[:, None, None], params=whole, height=height, width=width
+    )
+
+
+def normalise(patches: Patches, params: StretchParams) -> npt.NDArray[np.float32]:
+    """Every patch as a scene of its own: (N, band, y, x) float32, zero where not valid."""
+    result = np.empty(patches.images.shape, np.float32)
+    for i in range(len(patches)):
+        values = patches.digital_numbers(i)
+        result[i] = np.nan_to_num(stretch(values, 0, 0, patch_statistics(values, params), params), nan=0.0)
+    return result
+
+
+def averaged(predict: Predict, batch: npt.NDArray[np.float32], tta: int) -> npt.NDArray[np.float32]:
+    """Mean prediction over 1, 2, 4 or 8 symmetries of the square; shapes as ``predict`` has them."""
+    total: npt.NDArray[np.float32] | None = None
+    for index in TTA_SYMMETRIES[tta]:
+        turned = symmetry(torch.from_numpy(batch), index).contiguous().numpy()
+        back = undo_symmetry(torch.from_numpy(predict(turned)), index).contiguous().numpy()
+        total = back if total is None else total + back
+    assert total is not None
+    return total / np.float32(len(TTA_SYMMETRIES[tta]))
+
+
+def raw_histogram(
+    predict: Predict, patches: Patches, *, normalisation: StretchParams, tta: int, batch_size: int = 16
+) -> Histogram:
+    """Histogram of raw probabilities over all valid pixels.
+
+    Args:
+        predict: (N, band, y, x) float32 normalised → (N, 1, y, x) float32 in [0, 1].
+        patches: labelled patches.
+        normalisation: of the model.
+        tta: symmetries averaged.
+        batch_size: patches per call.
+    """
+    histogram = Histogram()
+    images = normalise(patches, normalisation)
+    for start in range(0, len(patches), batch_size):
+        part = slice(start, start + batch_size)
+        probability = averaged(predict, images[part], tta)[:, 0]
+        histogram.add(np.clip(probability, 0, 1), patches.masks[part], patches.valid[part])
+    return histogram
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Pixel scores of calibrated probabilities at a threshold; ``n`` counts pixels."""
+
+    f1: float
+    iou: float
+    precision: float
+    recall: float
+    threshold: float
+    n: int
+    patches: int
+    prevalence: float
+    predicted_share: float
+    auc: float | None
+    average_precision: float | None
+    calibration_error: float
+
+    @classmethod
+    def of(cls, histogram: Histogram, *, threshold: float, patches: int) -> Scores:
+        """Scores from a histogram of calibrated probabilities."""
+        counts = histogram.at(threshold)
+        auc, ap = histogram.auc(), histogram.average_precision()
+        return cls(
+            f1=_short(counts.f1),
+            iou=_short(counts.iou),
+            precision=_short(counts.precision),
+            recall=_short(counts.recall),
+            threshold=threshold,
+            n=counts.n,
+            patches=patches,
+            prevalence=_short(counts.prevalence),
+            predicted_share=_short((counts.tp + counts.fp) / max(counts.n, 1)),
+            auc=None if np.isnan(auc) else _short(auc),
+            average_precision=None if np.isnan(ap) else _short(ap),
+            calibration_error=_short(expected_calibration_error(histogram)),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """A value that ``json`` can write."""
+        return asdict(self)
+
+
+def score(model: Model, patches: Patches, *, tta: int | None = None, threshold: float | None = None) -> Scores:
+    """Scores of a model on patches, at its own threshold and with its own symmetries unless said otherwise."""
+    manifest = model.manifest
+    if model.bands != BANDS:
+        raise ParameterError(
+            f"model {manifest.name!r} takes the bands {', '.join(model.bands)}; these patches have {', '.join(BANDS)}"
+        )
+    raw = raw_histogram(
+        model.probabilities, patches, normalisation=manifest.normalisation, tta=manifest.tta if tta is None else tta
+    )
+    return Scores.of(
+        calibrate_histogram(raw, manifest.calibration),
+        threshold=model.threshold if threshold is None else threshold,
+        patches=len(patches),
+    )
+
+
+def evaluate(
+    model: Model, *, dataset: str, root: Path, split: str, tta: int | None = None, threshold: float | None = None
+) -> dict[str, Any]:
+    """The content of ``metrics.json``.
+
+    Args:
+        model: to score.
+        dataset: one of :data:`DATASETS`.
+        root: folder of the dataset.
+        split: ``train``, ``validation`` or ``test``.
+        tta: symmetries averaged; none: the model's own.
+        threshold: on calibrated probability; none: the model's own.
+
+    Raises:
+        DatasetError: no such dataset or split, or the folder is not laid out as the dataset is.
+        ParameterError: the model takes other bands.
+    """
+    if dataset not in DATASETS:
+        raise DatasetError(f"dataset {dataset!r} is not known; use one of {', '.join(DATASETS)}")
+    known = next((name for name in SPLITS if name == split), None)
+    if known is None:
+        raise DatasetError(f"split {split!r} is not known; use one of {', '.join(SPLITS)}")
+    drawn = TrainParams()
+    patches = landslide4sense_rgb.read(root, known, test_patches=drawn.test_patches, seed=drawn.split_seed)
+    scores = score(model, patches, tta=tta, threshold=threshold)
+    return scores.to_json() | {
+        "unit": "pixel",
+        "model": model.manifest.name,
+        "model_sha256": model.sha256,
+        "dataset": dataset,
+        "split": split,
+        "split_seed": drawn.split_seed,
+        "test_patches": drawn.test_patches,
+        "tta": model.manifest.tta if tta is None else tta,
+        "seed": model.manifest.training.seed,
+        "hardware": hardware(),
+    }
+
+
+def hardware() -> str:
+    """Processor and number of cores, for figures that are reported."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{name}, {os.cpu_count()} cores, no GPU"
+
+
+def _short(value: float) -> float:
+    return round(float(value), 5)
