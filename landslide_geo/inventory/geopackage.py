@@ -120,6 +120,7 @@ def _write_layer(path: Path, layer: schema.LayerSchema, frame: gpd.GeoDataFrame,
         crs=frame.crs.to_wkt() if frame.crs.to_epsg() is None else f"EPSG:{frame.crs.to_epsg()}",
         append=append,
         gdal_tz_offsets={f.name: np.full(len(frame), 100) for f in layer.fields if f.kind == "datetime"},  # 100 = UTC
+        dataset_options={} if append else {"VERSION": "1.2"},  # 1.4, GDAL's default, makes older QGIS warn
         layer_options={"IDENTIFIER": layer.name, "DESCRIPTION": layer.title},
     )
 

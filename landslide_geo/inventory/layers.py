@@ -67,6 +67,23 @@ class Inventory:
     reviewed_extent: gpd.GeoDataFrame
     dropped: dict[str, int] = field(default_factory=lambda: {"too_small": 0, "too_flat": 0})
 
+    def summary(self) -> dict[str, Any]:
+        """Totals for ``scan.json`` and the report: counts, areas in m², what was dropped, and areas by visibility."""
+        area = self.landslides["area_m2"]
+        seen = self.visibility["visible"].to_numpy(dtype=bool)
+        visible = float(self.visibility["area_m2"][seen].sum())
+        codes = self.landslides["confidence"].value_counts()
+        return {
+            "landslides": len(self.landslides),
+            "area_m2": float(area.sum()),
+            "largest_m2": float(area.max()) if len(area) else 0.0,
+            "by_confidence": {str(code): int(codes.get(code, 0)) for code in (1, 2, 3)},
+            "dropped": dict(self.dropped),
+            "visible_m2": visible,
+            "visible_share": float(self.visibility["share"][seen].sum()),
+            "visibility_m2": dict(zip(self.visibility["class"], self.visibility["area_m2"], strict=True)),
+        }
+
 
 def vectorize(
     layers: Layers,

@@ -125,8 +125,8 @@ VISIBILITY: Final = LayerSchema(
     geometry="MultiPolygon",
     title="What could be seen",
     fields=(
-        Field("class", "int", "Code"),
-        Field("label", "text", "Class"),
+        Field("class", "text", "Class"),
+        Field("code", "int", "Code"),
         Field("visible", "bool", "Landslides can be mapped here"),
         Field("area_m2", "real", "Area, counted on the full raster", "m²"),
         Field("share", "real", "Share of the scene"),

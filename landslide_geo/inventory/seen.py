@@ -48,8 +48,8 @@ def visibility_layer(visibility: Path, *, rows: int = 512) -> gpd.GeoDataFrame:
     present = [code for code in Visibility if counts[code.value] and code.value in areas]
     total = counts.sum()
     columns = {
-        "class": [code.value for code in present],
-        "label": [code.label for code in present],
+        "class": [code.label for code in present],
+        "code": [code.value for code in present],
         "visible": [code.valid for code in present],
         "area_m2": [float(counts[code.value] * pixel_area) for code in present],
         "share": [float(counts[code.value] / total) for code in present],

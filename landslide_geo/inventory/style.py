@@ -75,6 +75,19 @@ def _widget(field: schema.Field) -> ElementTree.Element:
     return root
 
 
+def category_colours(name: str) -> dict[int, str]:
+    """Fill colours (``#rrggbb``) by code of a categorised style, so that pictures look like the map in QGIS."""
+    root = ElementTree.fromstring(style_text(name))
+    symbols = {symbol.get("name"): symbol for symbol in root.iter("symbol")}
+    colours = {}
+    for category in root.iter("category"):
+        if category.get("value"):
+            option = symbols[category.get("symbol")].find(".//Option[@name='color']")
+            rgb = ("" if option is None else option.get("value", "")).split(",")[:3]
+            colours[int(category.get("value", ""))] = "#" + "".join(f"{int(part):02x}" for part in rgb)
+    return colours
+
+
 def add_styles(database: sqlite3.Connection) -> None:
     """Store the default style of every layer in an open GeoPackage and register the table.
 

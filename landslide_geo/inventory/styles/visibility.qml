@@ -1,6 +1,6 @@
 <!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
 <qgis version="3.22.16" styleCategories="Symbology|Labeling|MapTips" labelsEnabled="0">
-  <renderer-v2 forceraster="0" referencescale="-1" attr="class" symbollevels="0" enableorderby="0" type="categorizedSymbol">
+  <renderer-v2 forceraster="0" referencescale="-1" attr="code" symbollevels="0" enableorderby="0" type="categorizedSymbol">
     <categories>
       <category label="clear" render="true" value="1" symbol="0" />
       <category label="water" render="true" value="2" symbol="1" />
