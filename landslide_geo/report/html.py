@@ -42,7 +42,7 @@ def write_report(path: Path, *, scan: dict[str, Any], landslides: gpd.GeoDataFra
         loader=jinja2.FunctionLoader(_template), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
-    environment.filters |= {"area": area, "number": number, "label": label, "value": plain}
+    environment.filters |= {"area": area, "volume": volume, "number": number, "label": label, "value": plain}
     text = environment.get_template("report.html.j2").render(
         scan=scan,
         title=scan.get("title") or scan.get("scene_id") or "Landslide scan",
@@ -71,6 +71,20 @@ def area(square_metres: float | None) -> str:
     if square_metres < 1e4:
         return f"{square_metres:,.0f} m²"
     return f"{square_metres / 1e4:,.1f} ha" if square_metres < 1e6 else f"{square_metres / 1e6:,.2f} km²"
+
+
+def _tick(square_metres: float) -> str:
+    value, unit = (square_metres, "m²") if square_metres < 1e4 else (square_metres / 1e4, "ha")
+    return f"{value:,g} {unit}" if square_metres < 1e6 else f"{square_metres / 1e6:,g} km²"
+
+
+def volume(cubic_metres: float | None) -> str:
+    """A volume with two figures, which is more than an area tells, in m³ or millions of them."""
+    if cubic_metres is None or not math.isfinite(cubic_metres):
+        return "–"
+    if cubic_metres < 1e6:
+        return f"{float(f'{cubic_metres:.2g}'):,.0f} m³"
+    return f"{float(f'{cubic_metres / 1e6:.2g}'):,g} million m³"
 
 
 def number(value: float | None, digits: int = 0, unit: str = "") -> str:
@@ -109,15 +123,16 @@ def _by_confidence(landslides: gpd.GeoDataFrame) -> list[dict[str, Any]]:
 
 
 def _sizes(areas: np.ndarray) -> list[dict[str, Any]]:
-    """Bars of a histogram of areas in thirds of a decade: their edges (m²), counts and heights (0–100)."""
+    """Bars of a histogram of areas between 1, 2, 5, 10 … m²: their edges, counts and heights (0–100)."""
     if areas.size == 0:
         return []
-    low, high = np.floor(np.log10(areas.min()) * 3), np.floor(np.log10(areas.max()) * 3) + 1
-    edges = 10 ** (np.arange(low, high + 1) / 3)
+    steps = np.outer(10.0 ** np.arange(0, 12), [1, 2, 5]).ravel()
+    first = max(int(np.searchsorted(steps, areas.min(), side="right")) - 1, 0)
+    edges = steps[first : int(np.searchsorted(steps, areas.max(), side="right")) + 1]
     counts = np.histogram(areas, edges)[0]
     top = max(int(counts.max()), 1)
     return [
-        {"from": float(a), "to": float(b), "count": int(n), "height": 100 * n / top}
+        {"from": _tick(float(a)), "count": int(n), "height": 100 * n / top}
         for a, b, n in zip(edges[:-1], edges[1:], counts, strict=True)
     ]
 

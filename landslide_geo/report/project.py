@@ -57,8 +57,8 @@ def write_review_project(path: Path, *, title: str, folder: Path) -> None:
     Args:
         path: ``.qgz`` file to write; addresses in it are relative to its folder.
         title: of the project.
-        folder: the scan's files in their usual places (``landslides.gpkg``, ``probability.tif``, ``review/post.tif`` …);
-            of the rasters, those that are missing are left out.
+        folder: the scan's files in their usual places (``landslides.gpkg``, ``probability.tif``, ``review/`` …); of
+            the rasters, those that are missing are left out.
 
     Raises:
         SourceNotFoundError, InventoryError: there is no inventory, or it cannot be read.

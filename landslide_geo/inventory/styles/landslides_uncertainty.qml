@@ -12,7 +12,7 @@
           <Option type="Map">
             <Option value="0,0,255,255" name="color" type="QString" />
             <Option value="bevel" name="joinstyle" type="QString" />
-            <Option value="68,1,84,255" name="outline_color" type="QString" />
+            <Option value="79,179,255,255" name="outline_color" type="QString" />
             <Option value="solid" name="outline_style" type="QString" />
             <Option value="0.7" name="outline_width" type="QString" />
             <Option value="MM" name="outline_width_unit" type="QString" />
@@ -25,7 +25,7 @@
           <Option type="Map">
             <Option value="0,0,255,255" name="color" type="QString" />
             <Option value="bevel" name="joinstyle" type="QString" />
-            <Option value="33,145,140,255" name="outline_color" type="QString" />
+            <Option value="255,255,255,255" name="outline_color" type="QString" />
             <Option value="solid" name="outline_style" type="QString" />
             <Option value="0.7" name="outline_width" type="QString" />
             <Option value="MM" name="outline_width_unit" type="QString" />
@@ -38,7 +38,7 @@
           <Option type="Map">
             <Option value="0,0,255,255" name="color" type="QString" />
             <Option value="bevel" name="joinstyle" type="QString" />
-            <Option value="253,231,37,255" name="outline_color" type="QString" />
+            <Option value="255,127,0,255" name="outline_color" type="QString" />
             <Option value="solid" name="outline_style" type="QString" />
             <Option value="0.7" name="outline_width" type="QString" />
             <Option value="MM" name="outline_width_unit" type="QString" />
