@@ -62,11 +62,12 @@ def jittered_stretch(
 
 def _bilinear(corners: Float32, height: int, width: int) -> Float32:
     """(channel, 2, 2) corner values → (channel, height, width)."""
-    down = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None]
-    across = (np.arange(width, dtype=np.float32) + 0.5) / width
-    left = corners[:, :1, :1] * (1 - down) + corners[:, 1:, :1] * down
-    right = corners[:, :1, 1:] * (1 - down) + corners[:, 1:, 1:] * down
-    return left * (1 - across) + right * across
+    down = ((np.arange(height) + 0.5) / height).astype(np.float32)[:, None]
+    across = ((np.arange(width) + 0.5) / width).astype(np.float32)
+    left = corners[:, :1, :1] * (np.float32(1) - down) + corners[:, 1:, :1] * down
+    right = corners[:, :1, 1:] * (np.float32(1) - down) + corners[:, 1:, 1:] * down
+    result: Float32 = left * (np.float32(1) - across) + right * across
+    return result
 
 
 def symmetry(array: torch.Tensor, index: int) -> torch.Tensor:

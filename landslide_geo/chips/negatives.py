@@ -88,7 +88,7 @@ def cut(scene: npt.NDArray[np.float32], *, held_out: bool, stride: int = SIZE //
             if valid.mean() < min_valid:
                 continue
             block = np.where(valid, block, 0)
-            images.append(np.floor(block * (255 / block.max())).astype(np.uint8))
+            images.append(np.floor(255 * block.astype(np.float64) / block.max()).astype(np.uint8))
             valids.append(valid)
             ids.append(f"negative_{row}_{col}")
     shape = (len(ids), SIZE, SIZE)

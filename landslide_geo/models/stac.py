@@ -41,7 +41,12 @@ def model_item(manifest: BundleManifest, *, parameters: int, weight_bytes: int) 
         geometry=None,
         bbox=None,
         datetime=datetime.fromisoformat(manifest.created),
-        properties={"description": manifest.description, "license": manifest.licence, "gsd": manifest.gsd_native_m},
+        properties={
+            "description": manifest.description,
+            "license": manifest.licence,
+            "gsd": manifest.gsd_native_m,
+            "bands": [{"name": band.name, "description": f"Unit: {band.unit}"} for band in manifest.bands],
+        },
     )
     bands = [band.name for band in manifest.bands]
     window = manifest.window

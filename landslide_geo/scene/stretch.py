@@ -110,7 +110,7 @@ class LocalStatistics:
                 f"statistics of {centre.shape} and {scale.shape} do not fit a scene of {height} × {width} pixels; "
                 f"give (band, {ny}, {nx}), one value per cell of {params.cell} pixels"
             )
-        known = np.isfinite(centre).all(axis=0) & np.isfinite(scale).all(axis=0)
+        known: npt.NDArray[np.bool_] = np.isfinite(np.concatenate([centre, scale])).all(axis=0)
         # The last row and column may be slivers: a few lines of pixels say little about their cell.
         full = np.ones((ny, nx), bool)
         full[-1] &= height - (ny - 1) * params.cell >= params.cell / 4
@@ -192,8 +192,8 @@ def _interpolate(grid: Float32, row: int, col: int, height: int, width: int, cel
     down = down[:, None]
     # Multiplications and additions as separate elementwise operations: no fused or blocked arithmetic, whose rounding
     # would depend on the shape of the block.
-    lines = grid[:, upper] * (1 - down) + grid[:, lower] * down
-    return lines[:, :, left] * (1 - across) + lines[:, :, right] * across
+    lines = grid[:, upper] * (np.float32(1) - down) + grid[:, lower] * down
+    return lines[:, :, left] * (np.float32(1) - across) + lines[:, :, right] * across
 
 
 def _neighbours(

@@ -6,6 +6,7 @@ and every valid pixel of all patches is counted once: F1 and IoU are of the pool
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from landslide_geo.chips import landslide4sense_rgb
 from landslide_geo.chips.augment import TTA_SYMMETRIES, symmetry, undo_symmetry
 from landslide_geo.chips.landslide4sense_rgb import BANDS, SPLITS, Patches
 from landslide_geo.config import StretchParams, TrainParams
-from landslide_geo.errors import DatasetError, ParameterError
+from landslide_geo.errors import DatasetError, OutputError, ParameterError
 from landslide_geo.models import Model
 from landslide_geo.scene.stretch import LocalStatistics, cell_statistics, stretch
 from landslide_geo.training.calibration import calibrate_histogram, expected_calibration_error
@@ -166,6 +167,10 @@ def evaluate(
     if dataset not in DATASETS:
         raise DatasetError(f"dataset {dataset!r} is not known; use one of {', '.join(DATASETS)}")
     known = next((name for name in SPLITS if name == split), None)
+    if tta is not None and tta not in TTA_SYMMETRIES:
+        raise ParameterError(f"tta {tta}: use one of {', '.join(map(str, TTA_SYMMETRIES))}")
+    if threshold is not None and not 0 < threshold < 1:
+        raise ParameterError(f"threshold {threshold}: give a probability between 0 and 1")
     if known is None:
         raise DatasetError(f"split {split!r} is not known; use one of {', '.join(SPLITS)}")
     drawn = TrainParams()
@@ -198,3 +203,19 @@ def hardware() -> str:
 
 def _short(value: float) -> float:
     return round(float(value), 5)
+
+
+def write_metrics(metrics: dict[str, Any], out: Path) -> None:
+    """Write ``metrics.json``, in one step.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    staged = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staged.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        staged.replace(out)
+    except OSError as error:
+        staged.unlink(missing_ok=True)
+        raise OutputError(f"{out}: cannot be written ({error.strerror}); name another --out") from None

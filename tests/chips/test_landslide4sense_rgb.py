@@ -1,0 +1,106 @@
+"""The reader of Landslide4Sense-RGB and its splits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from landslide_geo.chips import landslide4sense_rgb as reader
+from landslide_geo.config import L4S_GAINS, TrainParams
+from landslide_geo.errors import DatasetError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for split, numbers in {"train": (0, 3, 10, 11), "validation": (7, 8)}.items():
+        for kind in ("images", "masks"):
+            (tmp_path / split / kind).mkdir(parents=True)
+        for number in numbers:
+            picture = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
+            Image.fromarray(picture).save(tmp_path / split / "images" / f"image_{number}.png")
+            mask = np.where(rng.random((128, 128)) < 0.1, 255, 0).astype(np.uint8)
+            Image.fromarray(mask).save(tmp_path / split / "masks" / f"mask_{number}.png")
+    return tmp_path
+
+
+def test_bands_lead_and_masks_are_bool(root: Path) -> None:
+    patches = reader.read(root, "validation", test_patches=1, seed=0)
+    assert patches.ids == ("image_7", "image_8")
+    picture = np.asarray(Image.open(root / "validation/images/image_8.png"))
+    np.testing.assert_array_equal(patches.images[1], picture.transpose(2, 0, 1))
+    mask = np.asarray(Image.open(root / "validation/masks/mask_8.png"))
+    np.testing.assert_array_equal(patches.masks[1], mask == 255)
+    assert patches.valid.all()
+
+
+def test_train_and_test_share_no_patch(root: Path) -> None:
+    train = reader.read(root, "train", test_patches=1, seed=3)
+    test = reader.read(root, "test", test_patches=1, seed=3)
+    assert len(train) == 3
+    assert len(test) == 1
+    assert {*train.ids, *test.ids} == {"image_0", "image_3", "image_10", "image_11"}
+
+
+@given(count=st.integers(1, 200), seed=st.integers(0, 2**31), data=st.data())
+def test_the_split_is_a_partition_that_ignores_order(count: int, seed: int, data: st.DataObject) -> None:
+    names = [f"image_{i}" for i in range(count)]
+    number = data.draw(st.integers(0, count))
+    train, test = reader.split_ids(names, test_patches=number, seed=seed)
+    assert len(test) == number
+    assert sorted(train + test) == sorted(names)
+    assert reader.split_ids(data.draw(st.permutations(names)), test_patches=number, seed=seed) == (train, test)
+
+
+def test_digital_numbers_undo_the_gains_and_keep_invalid_pixels_out() -> None:
+    image = np.full((3, 2, 2), 10, np.uint8)
+    valid = np.array([[True, False], [True, True]])
+    numbers = reader.to_digital_numbers(image, valid, 0.5)
+    assert numbers[:, 0, 0] == pytest.approx(10.5 * np.array(L4S_GAINS))
+    assert np.isnan(numbers[:, 0, 1]).all()
+
+
+def test_bad_files_are_named(root: Path) -> None:
+    with pytest.raises(DatasetError, match=r"no image_\*\.png there"):
+        reader.read(root / "nowhere", "train", test_patches=0, seed=0)
+    with pytest.raises(DatasetError, match="5 test patches asked for, only 4"):
+        reader.read(root, "test", test_patches=5, seed=0)
+    (root / "train/masks/mask_10.png").unlink()
+    with pytest.raises(DatasetError, match=r"mask_10\.png: missing"):
+        reader.read(root, "train", test_patches=0, seed=0)
+    broken = root / "validation/images/image_7.png"
+    broken.write_bytes(broken.read_bytes()[:2000])
+    with pytest.raises(DatasetError, match=r"image_7\.png: not a readable PNG"):
+        reader.read(root, "validation", test_patches=0, seed=0)
+    Image.new("RGB", (64, 128)).save(broken)
+    with pytest.raises(DatasetError, match=r"image_7\.png: 64 × 128 pixels"):
+        reader.read(root, "validation", test_patches=0, seed=0)
+
+
+def test_the_real_pictures_are_patches_divided_by_their_maximum(mirror: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(mirror / "landslide4sense_h5/img/image_1.h5") as file:
+        original = file["img"][:][:, :, [3, 2, 1]].transpose(2, 0, 1)
+    picture = np.asarray(Image.open(mirror / "landslide4sense_rgb/train/images/image_0.png")).transpose(2, 0, 1)
+    np.testing.assert_array_equal(picture, np.floor(255 * original / original.max()))
+    numbers = original * np.array(L4S_GAINS)[:, None, None]
+    # Averages of resampled digital numbers: halves occur, nothing finer.
+    np.testing.assert_allclose(2 * numbers, np.round(2 * numbers), atol=1e-2)
+
+
+def test_the_real_splits_have_the_sizes_in_the_documentation(mirror: Path) -> None:
+    folder = mirror / "landslide4sense_rgb"
+    params = TrainParams()
+    drawn = {"test_patches": params.test_patches, "seed": params.split_seed}
+    names = [path.stem for path in (folder / "train/images").glob("*.png")]
+    train, test = reader.split_ids(names, **drawn)
+    assert (len(train), len(test)) == (1184, 200)
+    validation = reader.read(folder, "validation", **drawn)
+    assert len(validation) == 395
+    assert validation.masks.mean() == pytest.approx(0.0404, abs=1e-4)
+    assert not set(train) & set(test)
