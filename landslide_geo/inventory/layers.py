@@ -132,7 +132,7 @@ def vectorize(
         if layers.dem is not None:
             ground = Path(folder) / "terrain.tif"
             terrain.prepare(layers.dem, ground, bounds=bounds, rows=rows)
-            p90 = measure.zonal(ground, outlines, ["quantile(q=0.9)"], band=terrain.SLOPE)[:, 0]
+            p90 = measure.zonal(ground, outlines, [measure.p90], band=terrain.SLOPE)[:, 0]
             steep = ~(p90 < min_slope_deg)
             too_flat = int((~steep).sum())
             outlines = outlines[steep].reset_index(drop=True)
@@ -197,7 +197,7 @@ def _measured(
     if layers.uncertainty is not None:
         columns["uncertainty_mean"] = measure.zonal(layers.uncertainty, outlines, ["mean"])[:, 0]
     if layers.change is not None:
-        change = measure.zonal(layers.change, outlines, ["median", "count"])
+        change = measure.zonal(layers.change, outlines, [measure.median, "count"])
         known = np.nan_to_num(change[:, 1]) * pixel**2 >= MIN_CHANGE_COVER * area
         columns["change_score"] = np.where(known, change[:, 0], np.nan)
     crowns = np.full((len(outlines), 2), np.nan)
@@ -210,7 +210,7 @@ def _measured(
 def _terrain_columns(
     ground: Path, outlines: gpd.GeoSeries, area: NDArray[np.float64], *, pixel: float
 ) -> dict[str, Any]:
-    slope = measure.zonal(ground, outlines, ["mean", "quantile(q=0.9)"], band=terrain.SLOPE)
+    slope = measure.zonal(ground, outlines, ["mean", measure.p90], band=terrain.SLOPE)
     east, north = (
         measure.zonal(ground, outlines, ["mean"], band=band)[:, 0] for band in (terrain.ASPECT_SIN, terrain.ASPECT_COS)
     )

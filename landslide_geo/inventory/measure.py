@@ -58,6 +58,32 @@ def zonal(
     return np.asarray(table.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
+def p90(values: NDArray, coverage: NDArray) -> float:
+    """The value that nine tenths of the covered area do not exceed; an operation for `zonal`."""
+    return _quantile(values, coverage, 0.9)
+
+
+def median(values: NDArray, coverage: NDArray) -> float:
+    """The value that half the covered area does not exceed; an operation for `zonal`."""
+    return _quantile(values, coverage, 0.5)
+
+
+def _quantile(values: NDArray, coverage: NDArray, q: float) -> float:
+    """Weighted quantile by the inverse of the distribution.
+
+    exactextract's own ``quantile`` interpolates between distinct values however often they occur, so that of 0.3 on
+    nine tenths and −1 on the rest it makes a median of −0.35.
+    """
+    known = np.ma.filled(values, np.nan).astype(np.float64)
+    finite = np.isfinite(known)
+    if not finite.any():
+        return float("nan")
+    order = np.argsort(known[finite], kind="stable")
+    weight = np.cumsum(coverage[finite][order])
+    # A rounding error in the sum must not push the quantile to the next value.
+    return float(known[finite][order][np.searchsorted(weight, q * weight[-1] * (1 - 1e-12))])
+
+
 def seen(visibility: Path, polygons: gpd.GeoSeries, *, pixel: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """How much of each polygon and its surroundings could be seen, and whether it borders on the end of the data.
 

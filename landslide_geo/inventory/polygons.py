@@ -132,10 +132,9 @@ def anchors(polygons: NDArray[np.object_]) -> NDArray[np.float64]:
 def smoothed(polygons: NDArray[np.object_], *, pixel: float) -> NDArray[np.object_]:
     """Outlines freed of their pixel staircase, for perimeters and compactness only.
 
-    Each pixel edge is replaced by its midpoint, which turns a staircase into its diagonal, and the result is thinned
-    with a tolerance of half a pixel (Douglas–Peucker): the midpoints of a straight border drawn in pixels lie that
-    close to a straight line. On disks of 5–50 pixels' radius the perimeter is within 4 % of 2πr, where the staircase is
-    27 % too long.
+    Each pixel edge is replaced by its midpoint, which turns a staircase into its diagonal, and each midpoint, twice, by
+    the mean of itself (weight ½) and its two neighbours (¼ each). On disks from 3 pixels' radius the perimeter is then
+    within 3 % of 2πr, where the staircase is 27 % too long; sharp corners lose a little (a square of 20 pixels 3 %).
 
     Args:
         polygons: pixel-edge polygons.
@@ -147,6 +146,12 @@ def smoothed(polygons: NDArray[np.object_], *, pixel: float) -> NDArray[np.objec
     dense = shapely.segmentize(rings, pixel * 1.0001)
     xy, ring = shapely.get_coordinates(dense, return_index=True)
     inner = ring[1:] == ring[:-1]
-    middles = ((xy[1:] + xy[:-1]) / 2)[inner]
-    smooth = shapely.simplify(shapely.linearrings(middles, indices=ring[1:][inner]), pixel / 2)
-    return shapely.polygons(smooth, indices=owner)
+    middles, ring = ((xy[1:] + xy[:-1]) / 2)[inner], ring[1:][inner]
+    first = np.searchsorted(ring, ring, side="left")
+    last = np.searchsorted(ring, ring, side="right") - 1
+    place = np.arange(len(ring))
+    following = np.where(place == last, first, place + 1)
+    preceding = np.where(place == first, last, place - 1)
+    for _ in range(2):
+        middles = (middles[preceding] + 2 * middles + middles[following]) / 4
+    return shapely.polygons(shapely.linearrings(middles, indices=ring), indices=owner)

@@ -1,0 +1,93 @@
+"""Run by QGIS's own Python, not by the tests': opens a file in QGIS off-screen and reports what QGIS makes of it.
+
+    python3 qgis_probe.py gpkg FILE.gpkg OUT.png
+    python3 qgis_probe.py project FILE.qgz OUT.png
+
+Prints one JSON object on the last line.
+"""
+
+import json
+import sys
+
+from qgis.core import (
+    QgsApplication,
+    QgsMapRendererParallelJob,
+    QgsMapSettings,
+    QgsProject,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtCore import QSize
+from qgis.PyQt.QtGui import QColor
+
+
+def describe(layer):
+    about = {"name": layer.name(), "valid": layer.isValid(), "crs": layer.crs().authid()}
+    renderer = layer.renderer()
+    about["renderer"] = renderer.type() if renderer else None
+    if isinstance(layer, QgsVectorLayer):
+        fields = layer.fields()
+        about["features"] = layer.featureCount()
+        about["types"] = {field.name(): field.typeName() for field in fields}
+        about["aliases"] = {field.name(): field.alias() for field in fields}
+        about["widgets"] = {field.name(): field.editorWidgetSetup().type() for field in fields}
+        form = layer.editFormConfig()
+        about["read_only"] = [field.name() for i, field in enumerate(fields) if form.readOnly(i)]
+        if renderer.type() == "categorizedSymbol":
+            about["attribute"] = renderer.classAttribute()
+            about["categories"] = {str(c.value()): c.symbol().color().name() for c in renderer.categories()}
+        about["labels"] = layer.labelsEnabled()
+        if layer.labelsEnabled():
+            settings = layer.labeling().settings()
+            about["label_scale"] = settings.minimumScale if settings.scaleVisibility else None
+            about["label_expression"] = settings.fieldName
+        about["sort"] = layer.attributeTableConfig().sortExpression()
+    return about
+
+
+def render(layers, extent, crs, out):
+    settings = QgsMapSettings()
+    settings.setLayers(layers)
+    settings.setDestinationCrs(crs)
+    settings.setExtent(extent)
+    settings.setOutputSize(QSize(1000, 800))
+    settings.setBackgroundColor(QColor(255, 255, 255))
+    job = QgsMapRendererParallelJob(settings)
+    job.start()
+    job.waitForFinished()
+    job.renderedImage().save(out)
+
+
+def main(kind, path, out):
+    app = QgsApplication([], False)
+    app.initQgis()
+    report = {"layers": [], "visible": []}
+    if kind == "gpkg":
+        names = ["crowns", "landslides", "reviewed_extent", "visibility"]
+        layers = [QgsVectorLayer(f"{path}|layername={name}", name, "ogr") for name in names]
+        for layer in layers:
+            about = describe(layer)
+            message, about["default_style"] = layer.loadDefaultStyle()
+            about["style_message"] = message
+            report["layers"].append(about)
+        extent = layers[1].extent() if layers[1].featureCount() else layers[3].extent()
+        drawn, crs = layers, layers[1].crs()
+    else:
+        project = QgsProject.instance()
+        report["read"] = project.read(path)
+        report["title"] = project.title()
+        report["crs"] = project.crs().authid()
+        tree = project.layerTreeRoot()
+        order = tree.layerOrder()
+        report["layers"] = [describe(layer) for layer in order]
+        drawn = [layer for layer in order if tree.findLayer(layer.id()).isVisible()]
+        report["visible"] = [layer.name() for layer in drawn]
+        extent, crs = project.viewSettings().defaultViewExtent(), project.crs()
+        report["extent"] = [extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()]
+    if len(sys.argv) > 4:
+        extent.scale(float(sys.argv[4]))
+    render(drawn, extent, crs, out)
+    print(json.dumps(report))
+    sys.stdout.flush()
+
+
+main(*sys.argv[1:4])

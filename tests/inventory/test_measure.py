@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+from inventory_scenes import CRS, GRID, LEFT, PIXEL, TOP, write
+
+from landslide_geo.inventory import measure
+
+VALUES = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=50)
+
+
+@given(values=VALUES)
+def test_quantiles_of_whole_pixels_are_the_inverted_distribution(values: list[float]) -> None:
+    data, whole = np.array(values), np.ones(len(values))
+    assert measure.median(data, whole) == np.quantile(data, 0.5, method="inverted_cdf")
+    assert measure.p90(data, whole) == np.quantile(data, 0.9, method="inverted_cdf")
+
+
+def test_quantiles_weigh_by_coverage_and_skip_the_unknown() -> None:
+    values = np.ma.masked_equal(np.array([1.0, 2.0, np.nan, -99.0]), -99.0)
+    assert measure.median(values, np.array([0.1, 0.3, 1.0, 1.0])) == 2
+    assert np.isnan(measure.p90(values[2:], np.ones(2)))
+
+
+def test_zonal_statistics_weigh_pixels_by_their_share(tmp_path: Path) -> None:
+    raster = write(tmp_path / "r.tif", np.arange(16, dtype=np.float32).reshape(4, 4))
+    half = gpd.GeoSeries([shapely.box(LEFT + 5, TOP - 10, LEFT + 20, TOP)], crs=CRS)
+    table = measure.zonal(raster, half, ["mean", "max", "count"])
+    assert table[0].tolist() == pytest.approx([(0.5 * 0 + 1 * 1) / 1.5, 1, 1.5])
+    assert measure.zonal(raster, half.iloc[:0], ["mean", "max"]).shape == (0, 2)
+
+
+def test_zonal_statistics_of_another_crs_and_of_nothing(tmp_path: Path) -> None:
+    raster = write(tmp_path / "r.tif", np.full((8, 8), 7, dtype=np.float32), nodata=-1.0)
+    near = gpd.GeoSeries([shapely.box(LEFT + 20, TOP - 40, LEFT + 40, TOP - 20)], crs=CRS).to_crs(4326)
+    far = gpd.GeoSeries([shapely.box(0, 0, 1, 1)], crs=CRS)
+    assert measure.zonal(raster, near, ["mean"])[0, 0] == 7
+    assert np.isnan(measure.zonal(raster, far, ["mean"])[0, 0])
+
+
+def terrain(folder: Path, elevation: np.ndarray) -> Path:
+    return write(folder / "t.tif", np.repeat(elevation[None].astype(np.float32), 4, axis=0), nodata=float("nan"))
+
+
+def test_descent_of_a_cone_starts_at_its_tip(tmp_path: Path) -> None:
+    rows, cols = np.mgrid[:41, :41]
+    elevation = 1000 - np.hypot(rows - 20, cols - 20) * PIXEL
+    shape = shapely.Point(LEFT + 205, TOP - 205).buffer(100, quad_segs=32)
+    found = measure.descents(terrain(tmp_path, elevation), gpd.GeoSeries([shape], crs=CRS), pixel=PIXEL)
+    assert found.crown_xy[0].tolist() == [LEFT + 205, TOP - 205]
+    assert found.elevation_max[0] == 1000
+    assert found.elevation_min[0] == pytest.approx(900, abs=0.5)
+    assert found.length[0] == pytest.approx(100, abs=2)
+
+
+def test_descent_on_a_level_has_no_length(tmp_path: Path) -> None:
+    shape = gpd.GeoSeries([shapely.box(LEFT + 20, TOP - 60, LEFT + 60, TOP - 20)], crs=CRS)
+    found = measure.descents(terrain(tmp_path, np.full((9, 9), 12.0)), shape, pixel=PIXEL)
+    assert found.elevation_max[0] == found.elevation_min[0] == 12
+    assert np.isnan(found.length[0])
+
+
+def test_descent_beyond_the_model_is_unknown(tmp_path: Path) -> None:
+    shape = gpd.GeoSeries([shapely.box(LEFT + 1e5, TOP, LEFT + 1e5 + 50, TOP + 50)], crs=CRS)
+    found = measure.descents(terrain(tmp_path, np.ones((9, 9))), shape, pixel=PIXEL)
+    assert np.isnan(found.crown_xy).all()
+    assert np.isnan([found.length[0], found.elevation_max[0]]).all()
+
+
+def test_seen_counts_ground_beyond_the_raster_as_hidden(tmp_path: Path) -> None:
+    visibility = write(tmp_path / "v.tif", np.ones((20, 20), dtype=np.uint8), nodata=0, transform=GRID)
+    corner = gpd.GeoSeries([shapely.box(LEFT, TOP - 40, LEFT + 40, TOP)], crs=CRS)
+    fraction, edge = measure.seen(visibility, corner, pixel=PIXEL)
+    assert fraction[0] == pytest.approx(49 / 100)  # 7 × 7 of 10 × 10 pixels lie within
+    assert edge.tolist() == [True]
