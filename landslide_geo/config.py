@@ -112,7 +112,7 @@ class TrainParams(Params):
         {"encoder": "tu-resnet18d", "decoder_channels": [192, 96, 64, 32, 16]},
         description="arguments of the architecture",
     )
-    epochs: int = Field(40, ge=1)
+    epochs: int = Field(34, ge=1)
     batch_size: int = Field(16, ge=2)
     learning_rate: float = Field(1.5e-3, gt=0)
     weight_decay: float = Field(0.02, ge=0)
