@@ -36,13 +36,15 @@ UNITS: Final[dict[str, str]] = (
 #: share, because Sentinel-2 is the only one that zero-pads them.
 SENTINEL2: Final[dict[str, str]] = {
     "b01": "coastal", "b02": "blue", "b03": "green", "b04": "red", "b05": "rededge071", "b06": "rededge075",
-    "b07": "rededge078", "b08": "nir", "b8a": "nir08", "b09": "nir09", "b10": "cirrus", "b11": "swir16", "b12": "swir22",
+    "b07": "rededge078", "b08": "nir", "b8a": "nir08", "b09": "nir09", "b10": "cirrus", "b11": "swir16",
+    "b12": "swir22",
 }  # fmt: skip
 SENTINEL2_SHORT: Final[dict[str, str]] = {
     key.replace("b0", "b"): name for key, name in SENTINEL2.items() if key.startswith("b0")
 }
 LANDSAT_OLI: Final[dict[str, str]] = {
-    "sr_b1": "coastal", "sr_b2": "blue", "sr_b3": "green", "sr_b4": "red", "sr_b5": "nir", "sr_b6": "swir16", "sr_b7": "swir22",
+    "sr_b1": "coastal", "sr_b2": "blue", "sr_b3": "green", "sr_b4": "red", "sr_b5": "nir", "sr_b6": "swir16",
+    "sr_b7": "swir22",
 }  # fmt: skip
 OTHER: Final[dict[str, str]] = {
     "r": "red", "g": "green", "b": "blue", "nir1": "nir", "near infrared": "nir", "rededge1": "rededge071",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -141,7 +142,7 @@ class PipelineParams(Params):
     train: TrainParams = TrainParams()
 
 
-def validated(model: type[_Params], values: dict[str, object], *, where: str) -> _Params:
+def validated(model: type[_Params], values: Mapping[str, object], *, where: str) -> _Params:
     """``model`` built from ``values``, or one line that says which value is wrong.
 
     Raises:

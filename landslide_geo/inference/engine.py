@@ -110,7 +110,7 @@ def scan_strips(
     rows = _Rows(source, grid)
     starts = grid.row_starts
     per_row = len(grid.col_starts)
-    # The fewest equal batches per row: the compute batch is fixed, so results do not depend on where a scan was resumed.
+    # The fewest equal batches per row: with a fixed batch, results do not depend on where a scan was resumed.
     batch = ceil(per_row / ceil(per_row / max(batch_size, 1)))
     height = rows.valid.shape[0]
     total: FloatArray | None = None

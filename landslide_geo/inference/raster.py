@@ -58,7 +58,7 @@ def predict_raster(
     """
     target = Path(out)
     opened = as_window_source(source)
-    grid = WindowGrid(*map(int, opened.geobox.shape), window=window, overlap=overlap)
+    grid = WindowGrid(int(opened.geobox.shape.y), int(opened.geobox.shape.x), window, overlap)
     key = _key(source, opened, grid, batch_size)
     store = StripStore(target.parent / f".partial-{target.stem}-{key}", grid)
     if not resume:
@@ -123,8 +123,11 @@ def as_window_source(source: str | Path | Scene | WindowSource) -> WindowSource:
 
 
 def gdal_memory(memory_mb: int) -> rasterio.Env:
-    """A GDAL environment whose block cache takes at most a quarter of the budget."""
-    return rasterio.Env(GDAL_CACHEMAX=max(memory_mb // 4, 16))
+    """A GDAL environment whose block cache takes at most a quarter of the budget.
+
+    GDAL reads small numbers as megabytes; rasterio hands the number over as bytes.
+    """
+    return rasterio.Env(GDAL_CACHEMAX=max(memory_mb // 4, 16) * 2**20)
 
 
 class reporting:  # noqa: N801 — used like a function

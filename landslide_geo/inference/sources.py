@@ -46,7 +46,8 @@ class RasterSource:
     def read(self, block: Block) -> tuple[FloatArray, BoolArray]:
         """As in `WindowSource`."""
         values = self._reader.read(block)
-        return values, np.isfinite(values).all(axis=0)
+        valid: BoolArray = np.asarray(np.isfinite(values).all(axis=0))
+        return values, valid
 
 
 class SceneSource:

@@ -62,7 +62,7 @@ class WindowGrid:
 
 
 def window_starts(length: int, window: int, overlap: int) -> list[int]:
-    """First pixels of the windows along one direction: every pixel covered, no window twice, the last one shifted inward.
+    """First pixels of the windows along one direction: every pixel is covered, the last window shifted inward.
 
     >>> window_starts(10, 4, 1)
     [0, 3, 6]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,9 @@ def write_cog(
         path: of the file to write; replaced if it exists.
         geobox: its grid.
         read: gives (count, h, w) values for blocks that span the whole width, from top to bottom, without gaps.
-        count, dtype, nodata: of the bands.
+        count: number of bands.
+        dtype: of the bands.
+        nodata: value that stands for unknown; None for none.
         descriptions: one for each band.
         overview_resampling: how GDAL makes the overviews; NEAREST or MODE for classes.
         tags: metadata of the file.
@@ -85,7 +86,7 @@ def write_cog(
             OVERVIEW_RESAMPLING=overview_resampling,
             BIGTIFF="IF_SAFER",
         )
-        os.replace(copied, path)
+        copied.replace(path)
     except UnreadableRasterError:
         raise  # an input that ``read`` could not read, not this file
     except (RasterioError, OSError) as error:

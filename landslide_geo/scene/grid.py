@@ -134,7 +134,9 @@ def scene_geobox(first: GeoBox, *, gsd: float, crs: str | None = None, resolutio
                 f"--crs {crs}: is geographic; landslide areas need a projected CRS in metres, e.g. UTM"
             )
     step = gsd if resolution is None else resolution
-    bounds = first.footprint(target).boundingbox if target != first.crs else first.extent.boundingbox
+    bounds = (
+        first.footprint(target).boundingbox if target is not None and target != first.crs else first.extent.boundingbox
+    )
     return GeoBox.from_bbox(_snapped(bounds, step), crs=target, resolution=step)
 
 

@@ -18,7 +18,7 @@ def normalised_difference(first: FloatArray, second: FloatArray) -> FloatArray:
 
 
 def relative_ndvi_loss(pre_red: FloatArray, pre_nir: FloatArray, red: FloatArray, nir: FloatArray) -> FloatArray:
-    """RdNDVI in percent, ``100 (NDVI_post − NDVI_pre) / sqrt(NDVI_pre + NDVI_post)``: negative where vegetation was lost.
+    """Relative NDVI change in percent, ``100 (NDVI_post − NDVI_pre) / sqrt(NDVI_pre + NDVI_post)``: negative is loss.
 
     Mondini et al. (2011), "Semi-automatic recognition and mapping of rainfall induced shallow landslides", Remote
     Sensing of Environment 115, 1743–1757. NaN where the root has no real value.

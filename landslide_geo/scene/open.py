@@ -33,6 +33,7 @@ def open_scene(
     gsd: float = 10.0,
     date: date | None = None,
     date_pre: date | None = None,
+    name: str | None = None,
 ) -> Scene:
     """Open a scene lazily: files are checked, none is read as a whole.
 
@@ -40,9 +41,12 @@ def open_scene(
         sources: a GeoTIFF whose band descriptions name its bands, or ``NAME=PATH`` for each band; grids may differ.
         dem: elevation model in metres, on any grid.
         aoi: vector file; the scene is mapped inside its polygons only.
-        crs, resolution: of the scene's grid, instead of those `scene_geobox` chooses.
+        crs: of the scene's grid, instead of the one `scene_geobox` chooses.
+        resolution: of the scene's grid in metres, likewise.
         gsd: pixel size in metres where the first band's own grid cannot be taken.
-        date, date_pre: acquisition days of the later and the earlier bands.
+        date: acquisition day of the later bands.
+        date_pre: acquisition day of the earlier bands.
+        name: of the scene in outputs; none takes it from the files.
 
     Raises:
         LandslideError: an input is missing, unreadable, has no CRS, or does not overlap the first band; the area of
@@ -71,7 +75,7 @@ def open_scene(
         date=date,
         date_pre=date_pre,
         sun=None if date is None else overpass_sun(centre[0], centre[1], date),
-        scene_id=_scene_id(first, bands),
+        scene_id=name or _scene_id(first, bands),
     )
 
 
@@ -112,7 +116,7 @@ def _check_overlap(path: Path, geobox: GeoBox, *, what: str, first: BandSource) 
     if other == geobox:
         return
     # Compared in the raster's own CRS: a far-away raster may have no finite coordinates in the scene's.
-    footprint = geobox.footprint(other.crs) if other.crs != geobox.crs else geobox.extent
+    footprint = geobox.footprint(other.crs) if other.crs is not None and other.crs != geobox.crs else geobox.extent
     if not footprint.geom.intersects(box(bounds.left, bounds.bottom, bounds.right, bounds.top)):
         raise NoOverlapError(
             f"{path}: the {what} does not overlap {first.name} ({first.path}); check that both are of the same place"

@@ -84,7 +84,7 @@ class BandReader:
         return out
 
     def _open(self, band: BandSource) -> tuple[rasterio.DatasetReader | WarpedVRT, int | None]:
-        """A dataset on the scene's grid, and how it is masked: None by nodata, 0 by its mask band, else by that band."""
+        """A dataset on the scene's grid, and its mask: None for nodata, 0 for a mask band, else a band index."""
         source = self._stack.enter_context(open_raster(band.path, what=f"band {band.name}"))
         flags = source.mask_flag_enums[band.index - 1]
         masked = MaskFlags.per_dataset in flags

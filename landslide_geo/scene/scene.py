@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Scene:
     Attributes:
         geobox: the grid: projected, north up, square pixels.
         bands: where each band's pixels are.
-        reflectance_scale: factor from stored values to reflectance 0–1; None where the units are unknown (8-bit images).
+        reflectance_scale: factor from stored values to reflectance 0–1; None where units are unknown (8-bit images).
         dem: elevation model in metres, on any grid, or None.
         aoi: area of interest in the grid's CRS, or None for everywhere.
         date, date_pre: acquisition days of the bands without and with ``pre_``.
@@ -55,8 +55,8 @@ class Scene:
     reflectance_scale: float | None = None
     dem: Path | None = None
     aoi: BaseGeometry | None = None
-    date: date | None = None
-    date_pre: date | None = None
+    date: dt.date | None = None
+    date_pre: dt.date | None = None
     sun: SunPosition | None = None
     scene_id: str = "scene"
     _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
@@ -104,7 +104,7 @@ class Scene:
             )
 
     def read(self, names: Sequence[str], block: Block) -> FloatArray:
-        """Bands of a block as stored: (band, h, w) float32, NaN where there is no value; the block may reach outside."""
+        """Bands of a block as stored: (band, h, w) float32, NaN where unknown; the block may reach outside."""
         return self._reader(tuple(names)).read(block)
 
     def read_elevation(self, block: Block) -> FloatArray | None:

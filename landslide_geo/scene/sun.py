@@ -22,8 +22,8 @@ class SunPosition:
 def sun_position(longitude: float, latitude: float, when: datetime) -> SunPosition:
     """The sun's direction at a place and time (aware datetime), to about 0.5°.
 
-    NOAA Global Monitoring Laboratory, "General solar position calculations": a Fourier series in the day of the year for
-    the equation of time and the declination.
+    NOAA Global Monitoring Laboratory, "General solar position calculations": a Fourier series in the day of the year
+    for the equation of time and the declination.
     """
     utc = when.astimezone(UTC)
     hours = utc.hour + utc.minute / 60 + utc.second / 3600

@@ -43,7 +43,8 @@ def horn_gradient(elevation: FloatArray, resolution: tuple[float, float]) -> tup
     east = z[:-2, 2:] + 2 * z[1:-1, 2:] + z[2:, 2:]
     north = z[:-2, :-2] + 2 * z[:-2, 1:-1] + z[:-2, 2:]
     south = z[2:, :-2] + 2 * z[2:, 1:-1] + z[2:, 2:]
-    return (east - west) / (8 * resolution[0]), (north - south) / (8 * resolution[1])
+    scale_x, scale_y = np.float32(8 * resolution[0]), np.float32(8 * resolution[1])
+    return ((east - west) / scale_x).astype(np.float32), ((north - south) / scale_y).astype(np.float32)
 
 
 def slope_degrees(elevation: FloatArray, resolution: tuple[float, float]) -> FloatArray:

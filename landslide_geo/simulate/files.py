@@ -50,7 +50,8 @@ def write_scene(
 
     Args:
         folder: to write to; made where it is missing. Existing files of the same names are replaced.
-        height, width: of the 10 m grid in pixels, at least 16.
+        height: of the 10 m grid in pixels, at least 16.
+        width: likewise.
         seed: another seed gives another landscape.
         pre: also write the bands of the earlier date.
         clouds: share of the sky that is cloudy at the later date, roughly.

@@ -23,7 +23,8 @@ def value_noise(y: Array, x: Array, wavelength: float, seed: int) -> Array:
     """Smooth noise in [0, 1]: hashed values on a square lattice, interpolated with a quintic (Perlin 2002).
 
     Args:
-        y, x: coordinates in metres, broadcastable to the result's shape.
+        y: coordinates in metres, broadcastable with ``x`` to the result's shape.
+        x: likewise.
         wavelength: lattice spacing in metres.
         seed: another seed gives another field.
     """

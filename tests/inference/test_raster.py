@@ -3,10 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import rasterio
+from rasterio.env import get_gdal_config
 from rasterio.transform import from_origin
 
 from landslide_geo import predict_raster
 from landslide_geo.errors import ParameterError, SourceNotFoundError, UnreadableRasterError
+from landslide_geo.inference.raster import gdal_memory
 
 
 def total(batch: np.ndarray) -> np.ndarray:
@@ -79,8 +81,13 @@ def test_truncated_raster_is_one_line_and_leaves_nothing(raster, tmp_path):
 
 
 def test_missing_raster_is_named(tmp_path):
-    with pytest.raises(SourceNotFoundError, match="nowhere.tif"):
+    with pytest.raises(SourceNotFoundError, match=r"nowhere\.tif"):
         predict_raster(tmp_path / "nowhere.tif", total, tmp_path / "out.tif")
+
+
+def test_the_block_cache_is_a_quarter_of_the_budget_in_bytes():
+    with gdal_memory(1024):
+        assert get_gdal_config("GDAL_CACHEMAX") == 256 * 2**20
 
 
 def test_too_small_a_budget_is_refused_with_the_one_that_would_do(raster, tmp_path):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,7 +21,7 @@ def test_starts_cover_every_pixel_with_the_overlap_asked_for(length, window, dat
     assert starts[0] == 0
     assert (covered[:length] >= 1).all()
     assert starts == sorted(set(starts)), "no window twice"
-    assert all(b - a <= window - overlap for a, b in zip(starts, starts[1:], strict=False))
+    assert all(b - a <= window - overlap for a, b in pairwise(starts))
     assert length < window or starts[-1] + window == length, "the last window ends at the rim"
 
 

@@ -1,0 +1,51 @@
+# Two commands do everything: make demo, make test. Both build .venv where it is missing or out of date.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Copies of the sample data beside the project are used before the network.
+LANDSLIDE_MIRROR ?= $(abspath $(wildcard ../shared/data))
+ifneq ($(LANDSLIDE_MIRROR),)
+export LANDSLIDE_MIRROR
+endif
+
+.PHONY: help env demo test test-slow lint format clean
+
+help:
+	@echo "make demo      scan the demonstration scene and say where the result is"
+	@echo "make test      linters, types, import contract, and all tests but the slow ones"
+	@echo "make test-slow the slow tests"
+	@echo "make lint      linters, types and import contract only"
+	@echo "make format    format the code"
+
+env: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (a few minutes the first time) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[train,flows,dev]'
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/landslide demo --out out --data data/raw
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest
+
+test-slow: $(STAMP)
+	$(BIN)/pytest -m slow
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist out data/raw data/scan

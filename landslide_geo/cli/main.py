@@ -1,0 +1,96 @@
+"""The console script: commands, and one line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from landslide_geo import __version__
+from landslide_geo.cli import demo, doctor, evaluate, fetch, models, scan, train, vectorize
+from landslide_geo.errors import LandslideError
+
+app = typer.Typer(
+    name="landslide",
+    help="Map landslides: bands and a DEM in, a GeoPackage that opens styled in QGIS out.",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+#: Typer carries its own copy of click and exports only some of click's exceptions; this is the root of usage errors.
+_USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Map landslides: bands and a DEM in, a GeoPackage that opens styled in QGIS out."""
+
+
+for name, function in (
+    ("fetch", fetch.fetch),
+    ("scan", scan.scan),
+    ("vectorize", vectorize.vectorize),
+    ("train", train.train),
+    ("evaluate", evaluate.evaluate),
+    ("demo", demo.demo),
+    ("doctor", doctor.doctor),
+):
+    app.command(name)(function)
+app.add_typer(models.app, name="models")
+
+
+def main() -> None:
+    """Run the command line; exit code 0, 2 for what the user can mend, 130 for Ctrl-C, 1 for anything else."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; errors are one line on standard error."""
+    debug = "--debug" in arguments
+    try:
+        # --debug is understood at any place of the line.
+        arguments = arguments or ["--help"]
+        result = app(["--debug"] * debug + [a for a in arguments if a != "--debug"], standalone_mode=False)
+    except LandslideError as error:
+        return _fail(str(error), 2, debug)
+    except typer.Abort:
+        return _fail("interrupted", 130, debug)
+    except KeyboardInterrupt:
+        return _fail("interrupted; run the same command with --resume to go on", 130, debug)
+    except _USAGE_ERROR as error:
+        context = getattr(error, "ctx", None)
+        hint = f" See: {context.command_path} --help" if context is not None else ""
+        return _fail(error.format_message() + hint, error.exit_code, debug)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)", 1, debug)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(message: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    line = " ".join(message.split())
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {line}", markup=True) if (
+        sys.stderr.isatty() and "[" not in line
+    ) else print(f"error: {line}", file=sys.stderr)
+    return code

@@ -1,0 +1,46 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from landslide_geo.errors import ParameterError
+
+Mirror = Annotated[
+    Path | None,
+    typer.Option(
+        "--mirror", envvar="LANDSLIDE_MIRROR", metavar="DIR", help="Folder with copies of the data, used first."
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option("--threshold", metavar="P", help="Decision threshold on probability, 0–1. Default: the model's own."),
+]
+MinArea = Annotated[float | None, typer.Option("--min-area", metavar="M2", help="Least area of a landslide in m².")]
+MinSlope = Annotated[
+    float | None,
+    typer.Option(
+        "--min-slope",
+        metavar="DEG",
+        help="An object stays when the 90th percentile of its slope reaches this, its flat runout included.",
+    ),
+]
+Dem = Annotated[Path | None, typer.Option("--dem", metavar="FILE", help="Elevation model in metres, on any grid.")]
+
+
+def day(text: str | None, option: str) -> date | None:
+    """A day in ISO form.
+
+    Raises:
+        ParameterError: it is not one.
+    """
+    if text is None:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError:
+        raise ParameterError(f"{option} {text}: not a day; write it as 2018-09-06") from None

@@ -1,0 +1,88 @@
+"""``landslide scan``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from landslide_geo.cli.options import Dem, MinArea, MinSlope, Threshold, day
+
+
+def scan(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE...", help="A GeoTIFF with named bands, or NAME=PATH for each band.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")],
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME|DIR", help="A shipped model's name, or a bundle's folder.")
+    ] = None,
+    dem: Dem = None,
+    aoi: Annotated[
+        Path | None, typer.Option("--aoi", metavar="FILE", help="Map only inside the polygons of this file.")
+    ] = None,
+    date: Annotated[str | None, typer.Option("--date", metavar="DAY", help="Acquisition day, e.g. 2018-09-11.")] = None,
+    date_pre: Annotated[
+        str | None, typer.Option("--date-pre", metavar="DAY", help="Acquisition day of the pre_ bands.")
+    ] = None,
+    event: Annotated[
+        str | None,
+        typer.Option("--event", metavar="NAME@DAY", help="What happened: name and day, e.g. Iburi@2018-09-06."),
+    ] = None,
+    threshold: Threshold = None,
+    min_area: MinArea = None,
+    min_slope: MinSlope = None,
+    prior: Annotated[
+        float | None, typer.Option("--prior", metavar="P", help="Expected share of landslide pixels, 0–1.")
+    ] = None,
+    tta: Annotated[
+        int | None, typer.Option("--tta", metavar="N", help="Average over 1, 2, 4 or 8 symmetries of the square.")
+    ] = None,
+    window: Annotated[int | None, typer.Option("--window", metavar="PX", help="Window size.")] = None,
+    overlap: Annotated[int | None, typer.Option("--overlap", metavar="PX", help="Overlap of windows.")] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", metavar="N", help="Windows per pass.")] = None,
+    memory_mb: Annotated[
+        int | None, typer.Option("--memory-mb", metavar="MB", help="Bound on what the scan adds to the process.")
+    ] = None,
+    backend: Annotated[str | None, typer.Option("--backend", metavar="B", help="auto or torch.")] = None,
+    crs: Annotated[str | None, typer.Option("--crs", help="Projected CRS of the result, e.g. EPSG:32654.")] = None,
+    resolution: Annotated[float | None, typer.Option("--resolution", metavar="M", help="Pixel size in metres.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the scene in outputs.")] = None,
+    credits: Annotated[str, typer.Option("--credits", help="Printed on the map.")] = "",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted scan stopped.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another scan in DIR.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Map the landslides of a scene.
+
+    Examples:
+      landslide scan red=B4.tif green=B3.tif blue=B2.tif --dem dsm.tif --out out/
+
+      landslide scan scene.tif --aoi district.gpkg --out out/ --threshold 0.6
+    """
+    from landslide_geo.cli.show import show_result
+    from landslide_geo.config import ScanParams, validated
+    from landslide_geo.pipeline.scan import scan as run
+
+    given = {
+        "model": model, "threshold": threshold, "min_area_m2": min_area, "min_slope_deg": min_slope, "prior": prior,
+        "tta": tta, "window": window, "overlap": overlap, "batch_size": batch_size, "memory_mb": memory_mb,
+        "backend": backend,
+    }  # fmt: skip
+    params = validated(
+        ScanParams, {key: value for key, value in given.items() if value is not None}, where="landslide scan"
+    )
+    event_name, _, when = (event or "").partition("@")
+    event_day = day(when or None, "--event")
+    result = run(
+        sources, out, dem=dem, aoi=aoi, params=params, crs=crs, resolution=resolution, date=day(date, "--date"),
+        date_pre=day(date_pre, "--date-pre"), event=None if event_day is None else (event_name, event_day), name=name,
+        credits=credits, resume=resume, overwrite=overwrite, progress=not (quiet or as_json),
+    )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(result.summary | {"outputs": [str(path) for path in result.outputs]}))
+    elif not quiet:
+        show_result(result)

@@ -1,0 +1,33 @@
+"""``landslide vectorize``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from landslide_geo.cli.options import Dem, MinArea, MinSlope, Threshold
+
+
+def vectorize(
+    probability: Annotated[Path, typer.Argument(metavar="PROBABILITY.tif", help="Raster of probabilities, 0–1.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.gpkg", help="GeoPackage to write.")],
+    threshold: Threshold = None,
+    min_area: MinArea = None,
+    min_slope: MinSlope = None,
+    dem: Dem = None,
+) -> None:
+    """Turn a probability raster into landslide polygons with attributes and a QGIS style.
+
+    Example: landslide vectorize out/probability.tif --threshold 0.6 --dem dsm.tif --out landslides.gpkg
+    """
+    from landslide_geo.config import VectorizeParams, validated
+    from landslide_geo.pipeline.vectorize import vectorize_file
+
+    given = {"threshold": threshold, "min_area_m2": min_area, "min_slope_deg": min_slope}
+    changes = {key: value for key, value in given.items() if value is not None}
+    params = validated(VectorizeParams, changes, where="landslide vectorize")
+    inventory = vectorize_file(probability, out, params=params, dem=dem)
+    area = inventory.landslides["area_m2"].sum() / 1e4
+    typer.echo(f"{len(inventory.landslides):,} landslides, {area:,.1f} ha → {out}")

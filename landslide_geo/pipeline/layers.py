@@ -1,0 +1,158 @@
+"""The rasters of a scan beside the probability: what could be seen, what changed, and pictures for review."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landslide_geo.bands import PRE
+from landslide_geo.scene.cog import write_cog
+from landslide_geo.scene.grid import Block, blocks
+from landslide_geo.scene.indices import normalised_difference, relative_ndvi_loss
+from landslide_geo.scene.scene import Scene
+from landslide_geo.scene.terrain import hillshade
+from landslide_geo.scene.visibility import is_valid
+
+FloatArray = NDArray[np.float32]
+
+_DISPLAY = ("red", "green", "blue")
+#: Change of an index is histogrammed in steps of 0.001 to find its median without holding the scene.
+_CHANGE_EDGES = np.linspace(-2, 2, 4001)
+_SAMPLE_BLOCK = 128
+_SAMPLES = 64
+
+
+def write_visibility(scene: Scene, path: Path, *, needed: tuple[str, ...]) -> None:
+    """The `Visibility` code of each pixel, uint8; 0 (no data) is the file's nodata value."""
+    write_cog(
+        path,
+        scene.geobox,
+        lambda block: scene.read_visibility(block, needed=needed)[None],
+        count=1,
+        dtype="uint8",
+        nodata=0,
+        descriptions=["visibility"],
+        overview_resampling="MODE",
+    )
+
+
+def write_display(scene: Scene, path: Path, *, pre: bool = False) -> bool:
+    """An 8-bit picture of one date: red, green, blue, each stretched between its 2nd and 98th percentile; 0 is no data.
+
+    Scenes without a visible band get the first three bands they have.
+
+    Returns:
+        Whether the scene has bands of that date.
+    """
+    prefix = PRE if pre else ""
+    names = [prefix + name for name in _DISPLAY if prefix + name in scene.names]
+    if len(names) < 3:
+        names = [name for name in scene.names if name.startswith(PRE) == pre][:3]
+    if not names:
+        return False
+    low, high = _percentiles(scene, names)
+
+    def picture(block: Block) -> NDArray[np.uint8]:
+        values = scene.read(names, block)
+        unknown = ~np.isfinite(values).all(axis=0)
+        scaled = 1 + 254 * np.clip((values - low) / (high - low), 0, 1)
+        out = np.where(unknown, 0, np.nan_to_num(scaled)).round().astype(np.uint8)
+        return np.repeat(out[:1], 3, axis=0) if len(names) < 3 else out
+
+    write_cog(path, scene.geobox, picture, count=3, dtype="uint8", nodata=0, descriptions=["red", "green", "blue"])
+    return True
+
+
+def write_hillshade(scene: Scene, path: Path) -> bool:
+    """Shaded relief on the scene's grid; returns whether the scene has an elevation model."""
+    if scene.dem is None:
+        return False
+
+    def shade(block: Block) -> NDArray[np.uint8]:
+        wide = block.padded(2)
+        elevation = scene.read_elevation(wide)
+        assert elevation is not None
+        return hillshade(elevation, scene.resolution)[block.inside(wide)][None]
+
+    write_cog(path, scene.geobox, shade, count=1, dtype="uint8", nodata=0, descriptions=["hillshade"])
+    return True
+
+
+def write_rdndvi(scene: Scene, path: Path) -> bool:
+    """Relative NDVI change in percent; returns whether the scene has near infrared of both dates."""
+    names = ["pre_red", "pre_nir", "red", "nir"]
+    if not set(names) <= set(scene.names):
+        return False
+    write_cog(
+        path,
+        scene.geobox,
+        lambda block: relative_ndvi_loss(*scene.read(names, block))[None],
+        count=1,
+        dtype="float32",
+        nodata=np.nan,
+        descriptions=["rdNDVI (percent)"],
+    )
+    return True
+
+
+def write_change(scene: Scene, path: Path) -> bool:
+    """Loss of greenness from the earlier to the later date, −1…1, NaN where either date is not clear.
+
+    NDVI where both dates have near infrared, else NGRDI (Tucker 1979). The median over all pixels that both dates show
+    is taken as the change of stable ground (season, atmosphere) and subtracted.
+
+    Returns:
+        Whether the scene has the bands of both dates.
+    """
+    for first, second in (("nir", "red"), ("green", "red")):
+        names = [PRE + first, PRE + second, first, second]
+        if set(names) <= set(scene.names):
+            break
+    else:
+        return False
+
+    def loss(block: Block) -> FloatArray:
+        pre_first, pre_second, post_first, post_second = scene.read(names, block)
+        change = normalised_difference(pre_first, pre_second) - normalised_difference(post_first, post_second)
+        clear = is_valid(scene.read_visibility(block)) & is_valid(scene.read_visibility(block, pre=True))
+        return np.where(clear, change, np.float32(np.nan))
+
+    stable = _median(scene, loss)
+    write_cog(
+        path,
+        scene.geobox,
+        lambda block: np.clip(loss(block) - stable, -1, 1)[None],
+        count=1,
+        dtype="float32",
+        nodata=np.nan,
+        descriptions=[f"loss of {'NDVI' if names[2] == 'nir' else 'NGRDI'} against stable ground"],
+    )
+    return True
+
+
+def _median(scene: Scene, values: Callable[[Block], FloatArray]) -> float:
+    counts = np.zeros(len(_CHANGE_EDGES) - 1, dtype=np.int64)
+    for block in blocks(scene.height, scene.width, 1024):
+        counts += np.histogram(values(block), bins=_CHANGE_EDGES)[0]
+    if not counts.any():
+        return 0.0
+    middle = np.searchsorted(np.cumsum(counts), counts.sum() / 2)
+    return float((_CHANGE_EDGES[middle] + _CHANGE_EDGES[middle + 1]) / 2)
+
+
+def _percentiles(scene: Scene, names: list[str]) -> tuple[FloatArray, FloatArray]:
+    """2nd and 98th percentile of each band, (band, 1, 1), over blocks spread evenly over the scene."""
+    all_blocks = blocks(scene.height, scene.width, _SAMPLE_BLOCK)
+    step = max(len(all_blocks) // _SAMPLES, 1)
+    samples = [scene.read(names, block).reshape(len(names), -1) for block in all_blocks[::step]]
+    values = np.concatenate(samples, axis=1)
+    low, high = np.full(len(names), 0.0), np.full(len(names), 1.0)
+    for index, band in enumerate(values):
+        finite = band[np.isfinite(band)]
+        if finite.size:
+            low[index], high[index] = np.percentile(finite, [2, 98])
+    high = np.where(high > low, high, low + 1)
+    return low.astype(np.float32)[:, None, None], high.astype(np.float32)[:, None, None]

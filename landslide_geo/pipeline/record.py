@@ -1,0 +1,80 @@
+"""What a scan writes about itself: checksums, versions, machine, memory, and the key that names its inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import resource
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+from landslide_geo import __version__
+from landslide_geo.scene.raster_io import reading
+from landslide_geo.scene.scene import Scene
+
+_PACKAGES: Final = ("torch", "segmentation-models-pytorch", "rasterio", "geopandas", "shapely", "numpy", "exactextract")
+
+
+def file_sha256(path: Path) -> str:
+    """Checksum of a file's content."""
+    with reading(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe_inputs(scene: Scene, aoi: Path | None) -> list[dict[str, Any]]:
+    """Role, path, band index and checksum of every file a scan reads."""
+    files: list[dict[str, Any]] = [
+        {"role": band.name, "path": str(band.path), "band": band.index} for band in scene.bands
+    ]
+    if scene.dem is not None:
+        files.append({"role": "dem", "path": str(scene.dem), "band": 1})
+    if aoi is not None:
+        files.append({"role": "aoi", "path": str(aoi), "band": None})
+    sums = {path: file_sha256(Path(path)) for path in {entry["path"] for entry in files}}
+    return [entry | {"sha256": sums[entry["path"]]} for entry in files]
+
+
+def scan_key(facts: Mapping[str, Any]) -> str:
+    """A digest of everything that decides a scan's result."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """Versions of the program and of the libraries that decide its numbers."""
+    found = {"landslide-geo": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """The machine, in words that help to compare timings."""
+    return {"system": platform.system(), "machine": platform.machine(), "cpus": os.cpu_count()}
+
+
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process so far, MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024 if platform.system() == "Linux" else peak / 2**20
+
+
+class Timings(dict[str, float]):
+    """Seconds by step, in the order they were taken."""
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to ``name``."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self[name] = round(self.get(name, 0.0) + perf_counter() - start, 3)

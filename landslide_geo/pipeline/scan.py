@@ -1,0 +1,389 @@
+"""`scan`: bands and a DEM in, a folder with a styled GeoPackage and everything behind it out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from landslide_geo.config import ScanParams
+from landslide_geo.errors import EmptyAOIError, LandslideError, ParameterError
+from landslide_geo.inference.normalise import NormalisedSource, scene_statistics
+from landslide_geo.inference.raster import fill_store, gdal_memory, reporting
+from landslide_geo.inference.strips import StripStore
+from landslide_geo.inference.symmetries import averaged, entropy
+from landslide_geo.inference.windows import WindowGrid
+from landslide_geo.inventory import Inventory, Layers, Provenance, vectorize, write_geopackage
+from landslide_geo.models import Model, load_model
+from landslide_geo.pipeline import layers as rasters
+from landslide_geo.pipeline.record import Timings, describe_inputs, machine, peak_memory_mb, scan_key, versions
+from landslide_geo.pipeline.workspace import FILES, RECORD, REVIEW, Workspace
+from landslide_geo.report import (
+    quicklook,
+    scan_item,
+    write_item,
+    write_probability_style,
+    write_report,
+    write_review_project,
+)
+from landslide_geo.scene.cog import write_cog
+from landslide_geo.scene.grid import Block, ground_sample_distance
+from landslide_geo.scene.open import open_scene
+from landslide_geo.scene.scene import Scene
+from landslide_geo.scene.stage import staged
+from landslide_geo.scene.stretch import LocalStatistics
+
+Progress = bool | Callable[[int, int], None]
+
+#: Encoders halve the image five times.
+_STRIDE = 32
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """A finished scan.
+
+    Attributes:
+        out: the folder it was written to.
+        record: content of ``scan.json``.
+        fresh: False where the same scan was finished before and nothing had to be done.
+    """
+
+    out: Path
+    record: dict[str, Any]
+    fresh: bool
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Number of landslides, total and largest area in m², seconds."""
+        return dict(self.record["summary"])
+
+    @property
+    def outputs(self) -> list[Path]:
+        """The files written."""
+        return [self.out / name for name in self.record["outputs"]]
+
+
+def scan(
+    sources: Sequence[str | Path] | str | Path,
+    out: str | Path,
+    *,
+    dem: str | Path | None = None,
+    aoi: str | Path | None = None,
+    params: ScanParams | None = None,
+    crs: str | None = None,
+    resolution: float | None = None,
+    date: date | None = None,
+    date_pre: date | None = None,
+    event: tuple[str, date] | None = None,
+    name: str | None = None,
+    credits: str = "",
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress = False,
+) -> ScanResult:
+    """Map the landslides of a scene.
+
+    The result appears in ``out`` only when all of it is finished. A kill leaves finished parts for ``resume``; an error
+    of the user's leaves nothing. The same inputs, model and parameters again do nothing.
+
+    Args:
+        sources: a GeoTIFF whose bands are described, or ``NAME=PATH`` for each band.
+        out: folder to write to.
+        dem: elevation model in metres, on any grid; without one slopes do not screen objects.
+        aoi: vector file; only inside its polygons landslides are mapped.
+        params: model, threshold, window size and so on; none takes the defaults.
+        crs: of the scene's grid, instead of the one its first band suggests.
+        resolution: of the scene's grid in metres, likewise.
+        date: acquisition day of the scene.
+        date_pre: acquisition day of its earlier bands.
+        event: name and day of what triggered the landslides, written to each of them.
+        name: of the scene in outputs; none takes it from the files.
+        credits: what must stand on a map made from the data.
+        resume: take up what an interrupted scan left.
+        overwrite: replace another scan in ``out``.
+        progress: show a bar, or be called with (windows done, windows in all).
+
+    Raises:
+        LandslideError: something the user can mend; nothing is left behind.
+    """
+    params = params or ScanParams()
+    model = load_model(params.model)
+    manifest = model.manifest
+    scene = open_scene(
+        sources, dem=dem, aoi=aoi, crs=crs, resolution=resolution, date=date, date_pre=date_pre,
+        gsd=manifest.gsd_native_m, name=name,
+    )  # fmt: skip
+    scene.require(model.bands, by=f"model {manifest.name}")
+    job = _Job(scene, model, params, aoi=None if aoi is None else Path(aoi), event=event, credits=credits)
+    space = Workspace(Path(out), job.key)
+    if (record := space.finished()) is not None and not overwrite:
+        return ScanResult(space.out, record, fresh=False)
+    space.open(resume=resume, overwrite=overwrite)
+    try:
+        with gdal_memory(params.memory_mb):
+            record = job.run(space.partial, progress)
+        space.commit(record)
+    except LandslideError:
+        space.discard()
+        raise
+    finally:
+        scene.close()
+    return ScanResult(space.out, record, fresh=True)
+
+
+class _Job:
+    """The steps of one scan. Each writes files into the partial folder by rename, and is skipped where they are."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        model: Model,
+        params: ScanParams,
+        *,
+        aoi: Path | None,
+        event: tuple[str, date] | None,
+        credits: str,
+    ) -> None:
+        self.scene, self.model, self.params, self.event, self.credits = scene, model, params, event, credits
+        manifest = model.manifest
+        window = manifest.window if params.window is None else params.window
+        overlap = min(manifest.overlap, window // 2) if params.overlap is None else params.overlap
+        if window % _STRIDE:
+            raise ParameterError(f"window {window}: networks need a multiple of {_STRIDE}, e.g. {manifest.window}")
+        self.grid = WindowGrid(scene.height, scene.width, window, overlap)
+        self.tta = manifest.tta if params.tta is None else params.tta
+        self.threshold = model.threshold if params.threshold is None else params.threshold
+        self.inputs = describe_inputs(scene, aoi)
+        self.settings = params.model_dump() | {
+            "window": window,
+            "overlap": overlap,
+            "tta": self.tta,
+            "threshold": self.threshold,
+            "date": scene.date,
+            "date_pre": scene.date_pre,
+            "event": event,
+            "name": scene.scene_id,
+            "credits": credits,
+        }
+        # Memory and the folder a bundle lies in do not decide the result; the bundle's checksum stands for it.
+        self.key = scan_key(
+            {
+                "inputs": [(entry["role"], entry["band"], entry["sha256"]) for entry in self.inputs],
+                "model": model.sha256,
+                "parameters": {k: v for k, v in self.settings.items() if k not in ("memory_mb", "model")},
+                "grid": _grid_facts(scene.geobox),
+            }
+        )
+        self.timings = Timings()
+
+    def run(self, folder: Path, progress: Progress) -> dict[str, Any]:
+        """All steps; returns the record."""
+        started = datetime.now(UTC)
+        with self.timings.step("warp"):
+            self.scene = staged(self.scene, folder / "bands")
+        with self.timings.step("network"):
+            windows = self._probability(folder, progress)
+        with self.timings.step("layers"):
+            self._layers(folder)
+        with self.timings.step("polygons"):
+            inventory = self._inventory(folder, started)
+        record = self._record(folder, started, windows, inventory)
+        with self.timings.step("report"):
+            self._report(folder, record, inventory)
+        record["outputs"] = [name for name in FILES if (folder / name).exists() or name == RECORD]
+        record["timings_s"] = dict(self.timings)
+        record["summary"]["seconds"] = round(sum(self.timings.values()), 1)
+        record["peak_memory_mb"] = round(peak_memory_mb())
+        return record
+
+    def _probability(self, folder: Path, progress: Progress) -> dict[str, Any]:
+        """``probability.tif`` and ``uncertainty.tif``; returns what became of the windows."""
+        tally_file = folder / "windows.json"
+        if tally_file.exists() and (folder / "probability.tif").exists() and (folder / "uncertainty.tif").exists():
+            return dict(json.loads(tally_file.read_text(encoding="utf-8")))
+        statistics = self._statistics(folder)
+        source = NormalisedSource(self.scene, self.model.bands, statistics, self.model.manifest.normalisation)
+        predict = averaged(
+            self.model.probabilities, lambda p: self.model.calibrate(p, prior=self.params.prior), self.tta
+        )
+        store = StripStore(folder / "strips", self.grid)
+        resumed = sum(store.done(index) for index in range(len(self.grid.row_starts)))
+        with reporting(progress, len(self.grid), "Scanning") as report:
+            tally = fill_store(
+                store, source, predict, self.grid,
+                batch_size=self.params.batch_size, memory_mb=self.params.memory_mb, report=report,
+            )  # fmt: skip
+        if self.scene.aoi is not None and not self._any_inside():
+            raise EmptyAOIError("the area of interest holds no pixel centre of the scene; draw a larger one")
+        spread = store.count > 1
+        self._write_band(folder / "probability.tif", lambda block: store.read(block)[:1], "probability of landslide")
+        self._write_band(
+            folder / "uncertainty.tif",
+            lambda block: store.read(block)[1:2] if spread else entropy(store.read(block)[:1]),
+            f"standard deviation over {self.tta} symmetries" if spread else "entropy (bits)",
+        )
+        windows = {
+            "total": tally.total,
+            "run": tally.run,
+            "skipped": tally.skipped,
+            "strips_resumed": resumed,
+            "size": self.grid.window,
+            "overlap": self.grid.overlap,
+        }
+        tally_file.write_text(json.dumps(windows), encoding="utf-8")
+        store.remove()
+        return windows
+
+    def _any_inside(self) -> bool:
+        rows = (Block(top, 0, 512, self.scene.width) for top in range(0, self.scene.height, 512))
+        return any(self.scene.inside_aoi(block.clipped(self.scene.height, self.scene.width)).any() for block in rows)
+
+    def _statistics(self, folder: Path) -> LocalStatistics:
+        path = folder / "statistics.json"
+        if not path.exists():
+            found = scene_statistics(self.scene, self.model.bands, self.model.manifest.normalisation)
+            path.with_suffix(".tmp").write_text(json.dumps(found.to_json()), encoding="utf-8")
+            path.with_suffix(".tmp").replace(path)
+        return LocalStatistics.from_json(json.loads(path.read_text(encoding="utf-8")))
+
+    def _write_band(self, path: Path, read: Callable[[Block], Any], description: str) -> None:
+        write_cog(
+            path, self.scene.geobox, read, count=1, dtype="float32", nodata=np.nan, descriptions=[description],
+            tags={"MODEL": self.model.manifest.name, "THRESHOLD": f"{self.threshold:.4f}"},
+        )  # fmt: skip
+
+    def _layers(self, folder: Path) -> None:
+        review = folder / REVIEW
+        for path, write in (
+            (review / "visibility.tif", lambda p: rasters.write_visibility(self.scene, p, needed=self.model.bands)),
+            (review / "post.tif", lambda p: rasters.write_display(self.scene, p)),
+            (review / "pre.tif", lambda p: rasters.write_display(self.scene, p, pre=True)),
+            (review / "hillshade.tif", lambda p: rasters.write_hillshade(self.scene, p)),
+            (folder / "rdndvi.tif", lambda p: rasters.write_rdndvi(self.scene, p)),
+            (folder / "change.tif", lambda p: rasters.write_change(self.scene, p)),
+        ):
+            if not path.exists():
+                write(path)
+
+    def _inventory(self, folder: Path, detected_at: datetime) -> Inventory:
+        change = folder / "change.tif"
+        inventory = vectorize(
+            Layers(
+                probability=folder / "probability.tif",
+                visibility=folder / REVIEW / "visibility.tif",
+                uncertainty=folder / "uncertainty.tif",
+                change=change if change.exists() else None,
+                dem=self.scene.dem,
+            ),
+            Provenance(
+                scene_id=self.scene.scene_id,
+                scene_ids=(self.scene.scene_id,),
+                detected_at=detected_at,
+                date_post=self.scene.date,
+                date_pre=self.scene.date_pre,
+                dem_source=None if self.scene.dem is None else self.scene.dem.name,
+                model_id=self.model.manifest.name,
+                model_sha256=self.model.sha256,
+                threshold=self.threshold,
+                event_id=None if self.event is None else self.event[0],
+                event_date=None if self.event is None else self.event[1],
+            ),
+            threshold=self.threshold,
+            min_area_m2=self.params.min_area_m2,
+            min_slope_deg=self.params.min_slope_deg,
+        )
+        write_geopackage(folder / "landslides.gpkg", inventory)
+        return inventory
+
+    def _record(self, folder: Path, started: datetime, windows: dict[str, Any], inventory: Inventory) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "scene_id": self.scene.scene_id,
+            "date_post": None if self.scene.date is None else self.scene.date.isoformat(),
+            "date_pre": None if self.scene.date_pre is None else self.scene.date_pre.isoformat(),
+            "started_at": started.isoformat(timespec="seconds"),
+            "grid": _grid_facts(self.scene.geobox),
+            "inputs": self.inputs,
+            "model": {
+                "name": self.model.manifest.name,
+                "sha256": self.model.sha256,
+                "manifest": self.model.manifest.model_dump(mode="json"),
+            },
+            "parameters": json.loads(json.dumps(self.settings, default=str)),
+            "normalisation": json.loads((folder / "statistics.json").read_text(encoding="utf-8")),
+            "reflectance_scale": self.scene.reflectance_scale,
+            "warnings": self.warnings(),
+            "windows": windows,
+            "summary": inventory.summary(),
+            "credits": self.credits,
+            "versions": versions(),
+            "machine": machine(),
+        }
+
+    def warnings(self) -> list[str]:
+        """What a reader of the result must know about how model and scene fit."""
+        found = []
+        low, high = self.model.manifest.gsd_m
+        size = float(np.mean(ground_sample_distance(self.scene.geobox)))
+        if not low * 0.99 <= size <= high * 1.01:
+            found.append(
+                f"pixels of {size:.1f} m lie outside the {low:g}–{high:g} m that model {self.model.manifest.name} was "
+                "made for; consider --resolution"
+            )
+        if self.scene.dem is None:
+            found.append("no elevation model: slopes did not screen objects, terrain attributes are empty")
+        if self.scene.reflectance_scale is None:
+            found.append("8-bit images: clouds, snow and water could not be told from clear ground")
+        return found
+
+    def _report(self, folder: Path, record: dict[str, Any], inventory: Inventory) -> None:
+        review = folder / REVIEW
+        optional = {name: review / f"{name}.tif" for name in ("pre", "hillshade") if (review / f"{name}.tif").exists()}
+        quicklook(
+            folder / "quicklook.png",
+            post=review / "post.tif",
+            probability=folder / "probability.tif",
+            landslides=inventory.landslides,
+            pre=optional.get("pre"),
+            hillshade=optional.get("hillshade"),
+            title=self.scene.scene_id,
+            credits=self.credits,
+        )
+        write_probability_style(folder / "probability.qml")
+        write_review_project(folder / "review.qgz", title=self.scene.scene_id, folder=folder)
+        write_report(
+            folder / "report.html",
+            scan=record,
+            landslides=inventory.landslides,
+            quicklook=folder / "quicklook.png",
+        )
+        outline = self.scene.geobox.geographic_extent
+        item = scan_item(
+            record,
+            geometry_wgs84=outline.geom,
+            bbox=tuple(outline.boundingbox.bbox),
+            assets={name: folder / name for name in FILES if (folder / name).exists() and name != RECORD},
+            datetime=_item_datetime(self.scene),
+        )
+        write_item(folder / "item.json", item)
+
+
+def _grid_facts(geobox: GeoBox) -> dict[str, Any]:
+    epsg = geobox.crs.epsg if geobox.crs is not None else None
+    return {
+        "crs": f"EPSG:{epsg}" if epsg else str(geobox.crs),
+        "transform": list(geobox.transform)[:6],
+        "height": int(geobox.shape.y),
+        "width": int(geobox.shape.x),
+    }
+
+
+def _item_datetime(scene: Scene) -> datetime | None:
+    return None if scene.date is None else datetime.combine(scene.date, datetime.min.time(), tzinfo=UTC)

@@ -1,0 +1,120 @@
+"""The folder a scan writes to: unfinished work apart, finished files moved in by rename, ``scan.json`` last."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from landslide_geo.errors import OutputError
+
+RECORD: Final = "scan.json"
+REVIEW: Final = "review"
+
+#: Files a scan may write, in the order they are moved into place; the record is the commit mark.
+FILES: Final = (
+    "probability.tif",
+    "probability.qml",
+    "uncertainty.tif",
+    "rdndvi.tif",
+    "review/post.tif",
+    "review/pre.tif",
+    "review/hillshade.tif",
+    "review/visibility.tif",
+    "landslides.gpkg",
+    "review.qgz",
+    "quicklook.png",
+    "report.html",
+    "item.json",
+    RECORD,
+)
+
+
+class Workspace:
+    """One scan's output folder and its partial folder inside.
+
+    Attributes:
+        out: the output folder.
+        partial: where files lie until all are finished.
+    """
+
+    def __init__(self, out: Path, key: str) -> None:
+        self.out, self.key = out, key
+        self.partial = out / f".partial-{key}"
+        self._made_out = False
+
+    def finished(self) -> dict[str, Any] | None:
+        """The record of a finished scan with this key, or None."""
+        record = read_record(self.out)
+        if record is None or record.get("key") != self.key:
+            return None
+        return record if all((self.out / name).exists() for name in record["outputs"]) else None
+
+    def open(self, *, resume: bool, overwrite: bool) -> None:
+        """Make the folders, taking up or discarding what an earlier run with the same key left.
+
+        Raises:
+            OutputError: the folder cannot be written, or holds another scan and ``overwrite`` is off.
+        """
+        other = [name for name in FILES if (self.out / name).exists()]
+        record = read_record(self.out)
+        committing = record is None and self.partial.is_dir() and resume
+        if other and not overwrite and not committing and (record is None or record.get("key") != self.key):
+            raise OutputError(
+                f"{self.out}: holds another scan ({other[0]}); choose another folder with --out, "
+                "or replace it with --overwrite"
+            )
+        self._made_out = not self.out.exists()
+        try:
+            if self.partial.exists() and not resume:
+                shutil.rmtree(self.partial)
+            (self.partial / REVIEW).mkdir(parents=True, exist_ok=True)
+            probe = self.partial / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise OutputError(
+                f"{self.out}: cannot be written ({error.strerror}); choose a folder you can write with --out"
+            ) from None
+
+    def commit(self, record: dict[str, Any]) -> None:
+        """Move finished files into place one by one, the record last, and remove the partial folder.
+
+        Files of an earlier scan that this one does not write are removed before the record appears.
+
+        Raises:
+            OutputError: a file cannot be moved.
+        """
+        try:
+            (self.partial / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+            # From here until the new record is in place, the folder counts as unfinished.
+            (self.out / RECORD).unlink(missing_ok=True)
+            for name in FILES:
+                source, target = self.partial / name, self.out / name
+                if source.exists():
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    source.replace(target)
+                elif name != RECORD and name not in record["outputs"]:
+                    target.unlink(missing_ok=True)
+            shutil.rmtree(self.partial)
+        except OSError as error:
+            raise OutputError(f"{self.out}: cannot be written ({error.strerror})") from None
+
+    def discard(self) -> None:
+        """Remove what this run wrote: after an error of the user's, nothing half-written stays."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+        if self._made_out:
+            # Parents that were made on the way stay only if something else has been put there.
+            with contextlib.suppress(OSError):
+                self.out.rmdir()
+
+
+def read_record(out: Path) -> dict[str, Any] | None:
+    """The content of ``scan.json`` in a folder, or None where there is none that can be read."""
+    try:
+        value = json.loads((out / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
