@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from landslide_geo.pipeline.scan import scan as scan
     from landslide_geo.scene.open import open_scene as open_scene
 
-__version__ = "0.1.0"
+from landslide_geo.version import __version__
+
 __all__ = ["__version__", "load_model", "open_scene", "predict_raster", "scan"]
 
 _HOMES = {

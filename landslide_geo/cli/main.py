@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from landslide_geo import __version__
 from landslide_geo.cli import demo, doctor, evaluate, fetch, models, scan, train, vectorize
 from landslide_geo.errors import LandslideError
+from landslide_geo.version import __version__
 
 app = typer.Typer(
     name="landslide",

@@ -14,9 +14,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
-from landslide_geo import __version__
 from landslide_geo.scene.raster_io import reading
 from landslide_geo.scene.scene import Scene
+from landslide_geo.version import __version__
 
 _PACKAGES: Final = ("torch", "segmentation-models-pytorch", "rasterio", "geopandas", "shapely", "numpy", "exactextract")
 

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import nn
 
-import landslide_geo
 from landslide_geo.chips import landslide4sense_rgb, negatives
 from landslide_geo.chips.landslide4sense_rgb import BANDS, SIZE, Patches
 from landslide_geo.config import TrainParams
@@ -25,6 +24,7 @@ from landslide_geo.models.bundle import Calibration, InputBand, Threshold, Train
 from landslide_geo.training.calibration import calibrate_histogram, fit_platt
 from landslide_geo.training.card import model_card
 from landslide_geo.training.evaluate import hardware, raw_histogram, score
+from landslide_geo.version import __version__
 
 UNIT: Final = "any linear unit: Sentinel-2 digital number or reflectance"
 
@@ -178,7 +178,7 @@ def _manifest(
 
 def _versions() -> dict[str, str]:
     names = ("torch", "torchvision", "segmentation-models-pytorch", "timm", "lightning", "numpy")
-    found = {"python": platform.python_version(), "landslide-geo": landslide_geo.__version__}
+    found = {"python": platform.python_version(), "landslide-geo": __version__}
     for name in names:
         try:
             found[name] = metadata.version(name)
