@@ -189,7 +189,7 @@ def _versions() -> dict[str, str]:
 
 def _revision() -> str:
     """The commit of a source checkout; empty for an installed package."""
-    folder = Path(landslide_geo.__file__).parent
+    folder = Path(__file__).parents[1]
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10
