@@ -20,6 +20,19 @@ from landslide_geo.inventory.style import category_colours
 
 #: Rows of the table of the largest landslides.
 LARGEST: Final = 15
+#: What the report shows of a model's manifest without unfolding it.
+CARD: Final = (
+    "description",
+    "architecture",
+    "bands",
+    "gsd_m",
+    "reflectance",
+    "threshold",
+    "metrics",
+    "training",
+    "licence",
+    "license",
+)
 
 
 def write_report(path: Path, *, scan: dict[str, Any], landslides: gpd.GeoDataFrame, quicklook: Path) -> None:
@@ -45,6 +58,8 @@ def write_report(path: Path, *, scan: dict[str, Any], landslides: gpd.GeoDataFra
     environment.filters |= {"area": area, "volume": volume, "number": number, "label": label, "value": plain}
     text = environment.get_template("report.html.j2").render(
         scan=scan,
+        card=_card(scan.get("model") or {}),
+        manifest=(scan.get("model") or {}).get("manifest") or {},
         title=scan.get("title") or scan.get("scene_id") or "Landslide scan",
         summary=scan.get("summary") or {},
         picture=base64.b64encode(Path(quicklook).read_bytes()).decode("ascii"),
@@ -109,6 +124,13 @@ def plain(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return str(value)
+
+
+def _card(model: dict[str, Any]) -> dict[str, Any]:
+    """What a reader asks of a model first; the rest of its manifest folds away."""
+    manifest = model.get("manifest") or {}
+    card = {key: value for key, value in model.items() if key != "manifest"}
+    return card | {key: manifest[key] for key in CARD if manifest.get(key) not in (None, "", [], {})}
 
 
 def _by_confidence(landslides: gpd.GeoDataFrame) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ from landslide_geo.scene.raster_io import open_raster, reading
 
 #: Percentiles of the valid pixels that become black and white.
 STRETCH = (1.0, 99.0)
+#: Exponent that lifts shadows and forest, which are most of a mountain scene, off black.
+GAMMA = 0.8
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def read_rgb(path: Path, *, size: int, bounds: BoundingBox | None = None) -> Pic
     for band in range(3):
         low, high = np.percentile(sample[band][known], STRETCH) if known.any() else (0.0, 1.0)
         scaled = (values[band].astype(np.float32) - low) / max(high - low, 1e-6)
-        rgb[..., band] = np.round(np.clip(scaled, 0, 1) * 255)
+        rgb[..., band] = np.round(np.clip(scaled, 0, 1) ** GAMMA * 255)
     return Picture(np.ma.masked_array(rgb, np.repeat(~seen[..., None], 3, axis=2)), box)
 
 

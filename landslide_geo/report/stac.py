@@ -28,6 +28,7 @@ _KINDS: Final[dict[str, tuple[str, list[str]]]] = {
     ".html": (pystac.MediaType.HTML, ["metadata"]),
     ".json": (pystac.MediaType.JSON, ["metadata"]),
     ".qgz": (_QGIS, ["metadata"]),
+    ".qml": (pystac.MediaType.XML, ["metadata"]),
 }
 
 
@@ -69,7 +70,7 @@ def scan_item(
     }
     item = pystac.Item(
         id=str(scan.get("scene_id") or folder.name or "scan"),
-        geometry=geometry_wgs84 if isinstance(geometry_wgs84, dict) else shapely.geometry.mapping(geometry_wgs84),
+        geometry=_footprint(geometry_wgs84),
         bbox=list(bbox),
         datetime=datetime or made,
         properties={key: value for key, value in properties.items() if value is not None},
@@ -80,6 +81,13 @@ def scan_item(
         item.add_asset(key, pystac.Asset(href=href, media_type=media, roles=roles, title=key.replace("_", " ")))
     _project(item, assets)
     return item
+
+
+def _footprint(geometry: dict[str, Any] | shapely.Geometry) -> dict[str, Any]:
+    """GeoJSON without the vertices that reprojection adds along straight edges; 1e-5° is about a metre."""
+    shape = shapely.geometry.shape(geometry) if isinstance(geometry, dict) else geometry
+    mapping: dict[str, Any] = shapely.geometry.mapping(shapely.simplify(shape, 1e-5))
+    return mapping
 
 
 def write_item(path: Path, item: pystac.Item) -> None:

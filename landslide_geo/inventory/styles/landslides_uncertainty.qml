@@ -10,11 +10,22 @@
       <symbol alpha="1" clip_to_extent="1" name="0" force_rhr="0" type="fill">
         <layer locked="0" class="SimpleFill" enabled="1" pass="0">
           <Option type="Map">
+            <Option value="0,0,0,0" name="color" type="QString" />
+            <Option value="bevel" name="joinstyle" type="QString" />
+            <Option value="20,20,20,255" name="outline_color" type="QString" />
+            <Option value="solid" name="outline_style" type="QString" />
+            <Option value="1.1" name="outline_width" type="QString" />
+            <Option value="MM" name="outline_width_unit" type="QString" />
+            <Option value="no" name="style" type="QString" />
+          </Option>
+        </layer>
+        <layer locked="0" class="SimpleFill" enabled="1" pass="0">
+          <Option type="Map">
             <Option value="0,0,255,255" name="color" type="QString" />
             <Option value="bevel" name="joinstyle" type="QString" />
             <Option value="79,179,255,255" name="outline_color" type="QString" />
             <Option value="solid" name="outline_style" type="QString" />
-            <Option value="0.7" name="outline_width" type="QString" />
+            <Option value="0.6" name="outline_width" type="QString" />
             <Option value="MM" name="outline_width_unit" type="QString" />
             <Option value="no" name="style" type="QString" />
           </Option>
@@ -23,11 +34,22 @@
       <symbol alpha="1" clip_to_extent="1" name="1" force_rhr="0" type="fill">
         <layer locked="0" class="SimpleFill" enabled="1" pass="0">
           <Option type="Map">
+            <Option value="0,0,0,0" name="color" type="QString" />
+            <Option value="bevel" name="joinstyle" type="QString" />
+            <Option value="20,20,20,255" name="outline_color" type="QString" />
+            <Option value="solid" name="outline_style" type="QString" />
+            <Option value="1.1" name="outline_width" type="QString" />
+            <Option value="MM" name="outline_width_unit" type="QString" />
+            <Option value="no" name="style" type="QString" />
+          </Option>
+        </layer>
+        <layer locked="0" class="SimpleFill" enabled="1" pass="0">
+          <Option type="Map">
             <Option value="0,0,255,255" name="color" type="QString" />
             <Option value="bevel" name="joinstyle" type="QString" />
-            <Option value="255,255,255,255" name="outline_color" type="QString" />
+            <Option value="255,232,77,255" name="outline_color" type="QString" />
             <Option value="solid" name="outline_style" type="QString" />
-            <Option value="0.7" name="outline_width" type="QString" />
+            <Option value="0.6" name="outline_width" type="QString" />
             <Option value="MM" name="outline_width_unit" type="QString" />
             <Option value="no" name="style" type="QString" />
           </Option>
@@ -36,11 +58,22 @@
       <symbol alpha="1" clip_to_extent="1" name="2" force_rhr="0" type="fill">
         <layer locked="0" class="SimpleFill" enabled="1" pass="0">
           <Option type="Map">
+            <Option value="0,0,0,0" name="color" type="QString" />
+            <Option value="bevel" name="joinstyle" type="QString" />
+            <Option value="20,20,20,255" name="outline_color" type="QString" />
+            <Option value="solid" name="outline_style" type="QString" />
+            <Option value="1.1" name="outline_width" type="QString" />
+            <Option value="MM" name="outline_width_unit" type="QString" />
+            <Option value="no" name="style" type="QString" />
+          </Option>
+        </layer>
+        <layer locked="0" class="SimpleFill" enabled="1" pass="0">
+          <Option type="Map">
             <Option value="0,0,255,255" name="color" type="QString" />
             <Option value="bevel" name="joinstyle" type="QString" />
-            <Option value="255,127,0,255" name="outline_color" type="QString" />
+            <Option value="255,90,31,255" name="outline_color" type="QString" />
             <Option value="solid" name="outline_style" type="QString" />
-            <Option value="0.7" name="outline_width" type="QString" />
+            <Option value="0.6" name="outline_width" type="QString" />
             <Option value="MM" name="outline_width_unit" type="QString" />
             <Option value="no" name="style" type="QString" />
           </Option>
