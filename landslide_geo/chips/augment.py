@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn import functional
-from torchvision.transforms.v2 import functional as transforms
 
 from landslide_geo.config import AugmentParams, StretchParams
 
@@ -121,6 +120,8 @@ def degrade(image: torch.Tensor, params: AugmentParams, rng: np.random.Generator
         rng: source of randomness.
     """
     if rng.random() < params.blur:
+        from torchvision.transforms.v2 import functional as transforms  # two seconds that evaluation need not spend
+
         image = transforms.gaussian_blur(image, [5, 5], [float(rng.uniform(0.4, 1.0))])
     sigma = float(rng.uniform(0, params.noise))
     return image + torch.from_numpy(rng.normal(0, sigma, image.shape).astype(np.float32))

@@ -7,6 +7,7 @@ import os
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import expit
 from torch import nn
 
 from landslide_geo.errors import ParameterError
@@ -98,7 +99,7 @@ def calibrated(probability: Float32, calibration: Calibration, prior: float | No
         shift += float(_logit(np.float64(prior)) - _logit(np.float64(calibration.prevalence)))
     raw = np.clip(np.asarray(probability, np.float64), EPSILON, 1 - EPSILON)
     logit = calibration.slope * _logit(raw) + shift
-    result: Float32 = (1 / (1 + np.exp(-logit))).astype(np.float32)
+    result: Float32 = expit(logit).astype(np.float32)
     return result
 
 

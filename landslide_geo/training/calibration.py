@@ -16,7 +16,8 @@ CENTRES = np.clip((np.arange(BINS) + 0.5) / BINS, EPSILON, 1 - EPSILON)
 def fit_platt(histogram: Histogram, *, data: str) -> Calibration:
     """Slope and intercept of the logit that maximise the likelihood of the pixels counted.
 
-    A slope above zero is enforced by fitting its logarithm.
+    A slope above zero is enforced by fitting its logarithm, within bounds: perfectly separated pixels would drive it to
+    infinity.
 
     Args:
         histogram: of raw probabilities.
@@ -36,7 +37,13 @@ def fit_platt(histogram: Histogram, *, data: str) -> Calibration:
         # log(1 + e^s) without overflow
         return float((positive * np.logaddexp(0, -score) + negative * np.logaddexp(0, score)).sum() / total)
 
-    found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-12, "maxiter": 4000})
+    found = minimize(
+        loss,
+        np.zeros(2),
+        method="Nelder-Mead",
+        bounds=[(-3, 3), (-20, 20)],
+        options={"xatol": 1e-6, "fatol": 1e-12, "maxiter": 4000},
+    )
     return Calibration(
         slope=round(float(np.exp(found.x[0])), 6),
         intercept=round(float(found.x[1]), 6),

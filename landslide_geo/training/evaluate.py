@@ -10,6 +10,7 @@ import json
 import os
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -217,5 +218,6 @@ def write_metrics(metrics: dict[str, Any], out: Path) -> None:
         staged.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         staged.replace(out)
     except OSError as error:
-        staged.unlink(missing_ok=True)
+        with suppress(OSError):
+            staged.unlink()
         raise OutputError(f"{out}: cannot be written ({error.strerror}); name another --out") from None

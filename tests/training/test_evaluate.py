@@ -1,0 +1,97 @@
+"""`landslide evaluate` and `landslide train`: what they write, what they need, and what they say about wrong input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from landslide_geo.cli.evaluate import evaluate as evaluate_command
+from landslide_geo.cli.train import train as train_command
+from landslide_geo.config import TrainParams
+from landslide_geo.errors import DatasetError, OutputError, ParameterError
+from landslide_geo.models import load_model
+from landslide_geo.training.evaluate import evaluate, write_metrics
+
+RULE = "red_minus_green"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of green patches with a red square each, laid out as Landslide4Sense-RGB."""
+    folder = tmp_path_factory.mktemp("dataset")
+    rng = np.random.default_rng(0)
+    for split, count in {"train": TrainParams().test_patches + 2, "validation": 8}.items():
+        for kind in ("images", "masks"):
+            (folder / split / kind).mkdir(parents=True)
+        for number in range(count):
+            picture = rng.normal((40, 50, 50), 4, (128, 128, 3)).clip(0, 255).astype(np.uint8)
+            mask = np.zeros((128, 128), np.uint8)
+            picture[20:50, 30:60, 0] = 230
+            mask[20:50, 30:60] = 255
+            Image.fromarray(picture).save(folder / split / "images" / f"image_{number}.png", compress_level=1)
+            Image.fromarray(mask).save(folder / split / "masks" / f"mask_{number}.png", compress_level=1)
+    return folder
+
+
+def app() -> typer.Typer:
+    result = typer.Typer()
+    result.command("evaluate")(evaluate_command)
+    result.command("train")(train_command)
+    return result
+
+
+def test_evaluate_writes_the_metrics_of_the_contract(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "metrics.json"
+    arguments = ["evaluate", "--model", RULE, "--root", str(root), "--split", "validation", "--out", str(out)]
+    done = CliRunner().invoke(app(), arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    metrics = json.loads(out.read_text())
+    assert {"f1", "iou", "precision", "recall", "threshold", "n"} <= set(metrics)
+    assert metrics["f1"] > 0.98
+    assert metrics["n"] == 8 * 128 * 128
+    assert metrics["prevalence"] == pytest.approx(900 / 128**2, abs=1e-4)
+    assert metrics["model_sha256"] == load_model(RULE).sha256
+    assert [path.name for path in out.parent.iterdir()] == ["metrics.json"]
+
+
+def test_train_makes_a_bundle_of_the_rule(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rule"
+    arguments = ["train", "--root", str(root), "--architecture", RULE, "--out", str(out)]
+    done = CliRunner().invoke(app(), arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert RULE in done.stdout
+    model = load_model(out)
+    assert model.manifest.metrics["test"]["f1"] == pytest.approx(1.0)
+    # No scene was given, so no false positives were measured and none are claimed.
+    assert "hard_negatives_held_out" not in model.manifest.metrics
+
+
+def test_wrong_requests_are_named(root: Path, tmp_path: Path) -> None:
+    model = load_model(RULE)
+    with pytest.raises(DatasetError, match="'bijou' is not known; use one of landslide4sense-rgb"):
+        evaluate(model, dataset="bijou", root=root, split="test")
+    with pytest.raises(DatasetError, match="split 'all' is not known; use one of train, validation, test"):
+        evaluate(model, dataset="landslide4sense-rgb", root=root, split="all")
+    with pytest.raises(ParameterError, match="tta 3: use one of 1, 2, 4, 8"):
+        evaluate(model, dataset="landslide4sense-rgb", root=root, split="test", tta=3)
+    with pytest.raises(ParameterError, match="threshold"):
+        evaluate(model, dataset="landslide4sense-rgb", root=root, split="test", threshold=1.0)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_metrics({}, tmp_path / "file" / "metrics.json")
+
+
+def test_evaluation_needs_only_the_core() -> None:
+    code = (
+        "import sys; import landslide_geo.training.evaluate, landslide_geo.training.run, landslide_geo.cli.train; "
+        "sys.exit(any(name in sys.modules for name in ('lightning', 'torchmetrics', 'h5py')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
