@@ -20,6 +20,11 @@ from landslide_geo.inventory.style import category_colours
 
 #: Rows of the table of the largest landslides.
 LARGEST: Final = 15
+UNITS: Final = {"m2": "m²", "m": "m", "deg": "°", "mb": "MB", "s": "s"}
+ABBREVIATIONS: Final = {
+    "f1": "F1", "iou": "IoU", "auc": "AUC", "tta": "TTA", "sha256": "SHA-256", "crs": "CRS", "gsd": "Pixel size",
+    "min area": "Minimum area", "min slope": "Minimum slope", "cpus": "CPUs", "n": "Number",
+}  # fmt: skip
 #: What the report shows of a model's manifest without unfolding it.
 CARD: Final = (
     "description",
@@ -56,6 +61,7 @@ def write_report(path: Path, *, scan: dict[str, Any], landslides: gpd.GeoDataFra
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     environment.filters |= {"area": area, "volume": volume, "number": number, "label": label, "value": plain}
+    environment.tests["matrix"] = is_matrix
     text = environment.get_template("report.html.j2").render(
         scan=scan,
         card=_card(scan.get("model") or {}),
@@ -110,14 +116,26 @@ def number(value: float | None, digits: int = 0, unit: str = "") -> str:
 
 
 def label(key: object) -> str:
-    """A key of ``scan.json`` as words."""
-    text = str(key).replace("_", " ")
-    return text[:1].upper() + text[1:]
+    """A key of ``scan.json`` as words: units in brackets, abbreviations as they are written."""
+    words = str(key).split("_")
+    unit = UNITS.get(words[-1]) if len(words) > 1 else None
+    text = " ".join(words[:-1] if unit else words)
+    text = ABBREVIATIONS.get(text, text[:1].upper() + text[1:])
+    return f"{text} ({unit})" if unit else text
+
+
+def is_matrix(node: object) -> bool:
+    """Whether ``node`` holds several flat mappings with the same keys, best shown side by side."""
+    if not isinstance(node, dict) or len(node) < 2 or not all(isinstance(column, dict) for column in node.values()):
+        return False
+    first, *others = node.values()
+    flat = all(not isinstance(leaf, dict | list) for column in node.values() for leaf in column.values())
+    return bool(first) and flat and all(list(column) == list(first) for column in others)
 
 
 def plain(value: object) -> str:
     """A leaf of ``scan.json`` as text; long floats are rounded, nulls are dashes."""
-    if value is None:
+    if value is None or value == "":
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"

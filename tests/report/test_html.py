@@ -96,7 +96,17 @@ def test_numbers_are_written_for_readers() -> None:
     assert [html.area(a) for a in (900, 15_400, 2_345_678)] == ["900 m²", "1.5 ha", "2.35 km²"]
     assert [html.volume(v) for v in (1234, 56_789, 12_345_678)] == ["1,200 m³", "57,000 m³", "12 million m³"]
     assert html.plain(True) == "yes"
-    assert html.label("min_area_m2") == "Min area m2"
+    assert html.plain("") == "–"
+    assert [html.label(key) for key in ("min_area_m2", "memory_mb", "iou", "batch_size")] == [
+        "Minimum area (m²)", "Memory (MB)", "IoU", "Batch size",
+    ]  # fmt: skip
+
+
+def test_flat_mappings_with_the_same_keys_stand_side_by_side() -> None:
+    assert html.is_matrix({"validation": {"f1": 0.5}, "test": {"f1": 0.6}})
+    assert not html.is_matrix({"validation": {"f1": 0.5}, "test": {"iou": 0.6}})
+    assert not html.is_matrix({"validation": {"f1": {}}, "test": {"f1": 0.6}})
+    assert not html.is_matrix({"validation": 0.5})
 
 
 def test_histogram_counts_every_landslide() -> None:
