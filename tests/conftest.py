@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from landslide_geo.simulate import SimulatedScene, write_scene
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # One profile for every machine: CI machines are slow and shared, so no example is judged by its duration.
@@ -22,3 +24,9 @@ def mirror() -> Path:
     if not folder.is_dir():
         pytest.skip("the mirror with real data is not here; set LANDSLIDE_MIRROR to it")
     return folder
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> SimulatedScene:
+    """A simulated scene of 384 × 320 pixels with bands on several grids; never write into its folder."""
+    return write_scene(tmp_path_factory.mktemp("simulated") / "scene", height=384, width=320, seed=0)

@@ -107,7 +107,7 @@ def scan(
         name: of the scene in outputs; none takes it from the files.
         credits: what must stand on a map made from the data.
         resume: take up what an interrupted scan left.
-        overwrite: replace another scan in ``out``.
+        overwrite: replace another scan in ``out``; the same scan is kept all the same.
         progress: show a bar, or be called with (windows done, windows in all).
 
     Raises:
@@ -123,7 +123,7 @@ def scan(
     scene.require(model.bands, by=f"model {manifest.name}")
     job = _Job(scene, model, params, aoi=None if aoi is None else Path(aoi), event=event, credits=credits)
     space = Workspace(Path(out), job.key)
-    if (record := space.finished()) is not None and not overwrite:
+    if (record := space.finished()) is not None:
         return ScanResult(space.out, record, fresh=False)
     space.open(resume=resume, overwrite=overwrite)
     try:

@@ -36,15 +36,19 @@ def horn_gradient(elevation: FloatArray, resolution: tuple[float, float]) -> tup
         resolution: pixel width and height in metres, both positive.
 
     Returns:
-        Two (h, w) float32 arrays; NaN where any of the eight neighbours is.
+        Two (h, w) float32 arrays; NaN where the pixel or any of its eight neighbours is.
     """
     z = np.pad(elevation.astype(np.float32, copy=False), 1, mode="reflect", reflect_type="odd")
     west = z[:-2, :-2] + 2 * z[1:-1, :-2] + z[2:, :-2]
     east = z[:-2, 2:] + 2 * z[1:-1, 2:] + z[2:, 2:]
     north = z[:-2, :-2] + 2 * z[:-2, 1:-1] + z[:-2, 2:]
     south = z[2:, :-2] + 2 * z[2:, 1:-1] + z[2:, 2:]
+    # Horn's differences leave out the pixel itself; adding nothing times it makes unknown ground unknown.
+    itself = 0 * z[1:-1, 1:-1]
     scale_x, scale_y = np.float32(8 * resolution[0]), np.float32(8 * resolution[1])
-    return ((east - west) / scale_x).astype(np.float32), ((north - south) / scale_y).astype(np.float32)
+    return ((east - west) / scale_x + itself).astype(np.float32), ((north - south) / scale_y + itself).astype(
+        np.float32
+    )
 
 
 def slope_degrees(elevation: FloatArray, resolution: tuple[float, float]) -> FloatArray:

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from landslide_geo.errors import OutputError
+from landslide_geo.pipeline.workspace import Workspace
+
+
+def fill(space: Workspace, *names: str) -> dict[str, object]:
+    for name in names:
+        (space.partial / name).write_text(name)
+    return {"key": space.key, "outputs": [*names, "scan.json"]}
+
+
+def test_commit_puts_the_record_last_and_removes_what_is_not_of_this_scan(tmp_path):
+    first = Workspace(tmp_path / "out", "a")
+    first.open(resume=False, overwrite=False)
+    first.commit(fill(first, "probability.tif", "rdndvi.tif"))
+    assert first.finished() is not None
+    second = Workspace(tmp_path / "out", "b")
+    assert second.finished() is None
+    second.open(resume=False, overwrite=True)
+    second.commit(fill(second, "probability.tif"))
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["probability.tif", "scan.json"]
+    assert json.loads((tmp_path / "out/scan.json").read_text())["key"] == "b"
+
+
+def test_a_scan_whose_files_were_deleted_is_not_finished(tmp_path):
+    space = Workspace(tmp_path / "out", "a")
+    space.open(resume=False, overwrite=False)
+    space.commit(fill(space, "probability.tif"))
+    (tmp_path / "out/probability.tif").unlink()
+    assert space.finished() is None
+
+
+def test_a_commit_that_was_killed_half_way_goes_on_with_resume(tmp_path):
+    space = Workspace(tmp_path / "out", "a")
+    space.open(resume=False, overwrite=False)
+    record = fill(space, "probability.tif", "landslides.gpkg")
+    (space.partial / "probability.tif").rename(tmp_path / "out/probability.tif")
+    with pytest.raises(OutputError):
+        space.open(resume=False, overwrite=False)
+    space.open(resume=True, overwrite=False)
+    space.commit(record)
+    assert space.finished() is not None
+
+
+def test_discard_removes_only_what_this_run_made(tmp_path):
+    new = Workspace(tmp_path / "new", "a")
+    new.open(resume=False, overwrite=False)
+    new.discard()
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/notes.txt").touch()
+    old = Workspace(tmp_path / "old", "a")
+    old.open(resume=False, overwrite=False)
+    old.discard()
+    assert [p.name for p in (tmp_path / "old").iterdir()] == ["notes.txt"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"):
+        Workspace(tmp_path / "file" / "out", "a").open(resume=False, overwrite=False)
