@@ -60,8 +60,14 @@ def write_report(path: Path, *, scan: dict[str, Any], landslides: gpd.GeoDataFra
         loader=jinja2.FunctionLoader(_template), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
-    environment.filters |= {"area": area, "volume": volume, "number": number, "label": label, "value": plain}
-    environment.tests["matrix"] = is_matrix
+    environment.filters |= {
+        "area": area,
+        "side_by_side": side_by_side,
+        "volume": volume,
+        "number": number,
+        "label": label,
+        "value": plain,
+    }
     text = environment.get_template("report.html.j2").render(
         scan=scan,
         card=_card(scan.get("model") or {}),
@@ -124,13 +130,16 @@ def label(key: object) -> str:
     return f"{text} ({unit})" if unit else text
 
 
-def is_matrix(node: object) -> bool:
-    """Whether ``node`` holds several flat mappings with the same keys, best shown side by side."""
-    if not isinstance(node, dict) or len(node) < 2 or not all(isinstance(column, dict) for column in node.values()):
-        return False
-    first, *others = node.values()
-    flat = all(not isinstance(leaf, dict | list) for column in node.values() for leaf in column.values())
-    return bool(first) and flat and all(list(column) == list(first) for column in others)
+def side_by_side(node: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split off the flat mappings of ``node`` that share their keys with another: figures to compare across columns."""
+    groups: dict[tuple[str, ...], dict[str, Any]] = {}
+    for key, column in node.items():
+        if isinstance(column, dict) and column and not any(isinstance(leaf, dict | list) for leaf in column.values()):
+            groups.setdefault(tuple(column), {})[key] = column
+    columns = max(groups.values(), key=len, default={})
+    if len(columns) < 2:
+        return {}, node
+    return columns, {key: value for key, value in node.items() if key not in columns}
 
 
 def plain(value: object) -> str:

@@ -103,10 +103,10 @@ def test_numbers_are_written_for_readers() -> None:
 
 
 def test_flat_mappings_with_the_same_keys_stand_side_by_side() -> None:
-    assert html.is_matrix({"validation": {"f1": 0.5}, "test": {"f1": 0.6}})
-    assert not html.is_matrix({"validation": {"f1": 0.5}, "test": {"iou": 0.6}})
-    assert not html.is_matrix({"validation": {"f1": {}}, "test": {"f1": 0.6}})
-    assert not html.is_matrix({"validation": 0.5})
+    columns = {"validation": {"f1": 0.5}, "test": {"f1": 0.6}}
+    assert html.side_by_side(columns | {"measured": {"date": "today"}}) == (columns, {"measured": {"date": "today"}})
+    for alone in ({"validation": {"f1": 0.5}}, {"validation": {"f1": {}}, "test": {"f1": {}}}, {"f1": 0.5}, {}):
+        assert html.side_by_side(alone) == ({}, alone)
 
 
 def test_histogram_counts_every_landslide() -> None:
