@@ -67,7 +67,9 @@ def run(arguments: list[str]) -> int:
     try:
         # --debug is understood at any place of the line.
         arguments = arguments or ["--help"]
-        result = app(["--debug"] * debug + [a for a in arguments if a != "--debug"], standalone_mode=False)
+        result = app(
+            ["--debug"] * debug + [a for a in arguments if a != "--debug"], standalone_mode=False, prog_name="landslide"
+        )
     except LandslideError as error:
         return _fail(str(error), 2, debug)
     except typer.Abort:

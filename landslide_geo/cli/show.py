@@ -15,7 +15,9 @@ def show_result(result: ScanResult) -> None:
     """Print what a scan found and where it lies."""
     console = Console(highlight=False)
     if not result.fresh:
-        console.print("Finished before with the same inputs, model and parameters; nothing had to be done.")
+        console.print(
+            "Finished before with the same inputs, model and parameters; nothing had to be done.", soft_wrap=True
+        )
     summary = result.summary
     table = Table(title=str(result.record["scene_id"]))
     for column in ("Landslides", "Area (ha)", "Largest (ha)", "Seconds"):

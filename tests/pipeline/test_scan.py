@@ -104,7 +104,7 @@ def test_another_scan_needs_overwrite_and_then_leaves_nothing_of_the_old_one(sim
     rgb = [s for s in simulated.sources if s.split("=")[0] in ("red", "green", "blue")]
     scan(simulated.sources, out, dem=simulated.dem, params=RULE)
     before = (out / "scan.json").read_bytes()
-    with pytest.raises(OutputError, match="holds another scan .*--overwrite"):
+    with pytest.raises(OutputError, match=r"holds another scan .*--overwrite"):
         scan(rgb, out, params=RULE)
     assert (out / "scan.json").read_bytes() == before
     assert listing(out) == sorted(FILES)

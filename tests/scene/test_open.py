@@ -189,7 +189,7 @@ def far(tmp_path):
         (lambda t: ([f"pre_red={write(t / 'a.tif', RAMP)}"], {}), MissingBandError, "only pre_red"),
         (lambda t: ([f"green={far(t)}", f"red={t}/red.tif"], {}), NoOverlapError, "does not overlap green"),
         (lambda t: ([f"red={write(t / 'a.tif', RAMP)}"], {"dem": far(t)}), NoOverlapError, "elevation model does not"),
-        (lambda t: ([f"red={write(t / 'a.tif', RAMP)}"], {"dem": t / "no.tif"}), SourceNotFoundError, "elevation model"),
+        (lambda t: ([f"red={write(t / 'a.tif', RAMP)}"], {"dem": t / "no.tif"}), SourceNotFoundError, "elevation"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_opened_is_named(tmp_path, make, error, words):

@@ -52,9 +52,7 @@ def test_a_geographic_dem_is_projected_to_metres(simulated):
 
 def test_the_sun_stands_where_the_almanac_says():
     # Solstice noon at the Tropic of Cancer: overhead. Equinox noon at the equator: overhead.
-    assert sun_position(0, 23.44, datetime(2020, 6, 20, 12, 2, tzinfo=UTC)).altitude == pytest.approx(
-        90, abs=1
-    )
+    assert sun_position(0, 23.44, datetime(2020, 6, 20, 12, 2, tzinfo=UTC)).altitude == pytest.approx(90, abs=1)
     assert sun_position(0, 0, datetime(2020, 3, 20, 12, 7, tzinfo=UTC)).altitude == pytest.approx(90, abs=1)
     # London, 21 December, noon: 15.1° in the south.
     winter = sun_position(0, 51.5, datetime(2020, 12, 21, 11, 58, tzinfo=UTC))
