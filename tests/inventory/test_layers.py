@@ -3,16 +3,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
 import shapely
 from affine import Affine
 from inventory_scenes import CRS, GRID, LEFT, PIXEL, PROVENANCE, TOP, layers, ramp, square, write
+from rasterio.features import rasterize
 from rasterio.warp import transform as to_crs
+from scipy import ndimage
 
 from landslide_geo.errors import NoOverlapError
-from landslide_geo.inventory import Inventory, vectorize
+from landslide_geo.inventory import Inventory, Layers, vectorize
 from landslide_geo.inventory import schema as schemas
 
 SHAPE = (60, 60)
@@ -216,3 +219,40 @@ def test_nothing_found_still_makes_an_inventory(tmp_path: Path) -> None:
     assert inventory.summary()["landslides"] == 0
     with rasterio.open(tmp_path / "probability.tif") as source:
         assert inventory.landslides.crs == source.crs
+
+
+def test_summary_adds_up(tmp_path: Path) -> None:
+    visibility = np.ones(SHAPE, dtype=np.uint8)
+    visibility[:6] = 3
+    found = run(layers(tmp_path, square(SHAPE, 20, 20, 10) | square(SHAPE, 40, 40, 2), visibility=visibility))
+    summary = found.summary()
+    assert summary["landslides"] == sum(summary["by_confidence"].values()) == 1
+    assert summary["area_m2"] == summary["largest_m2"] == 10_000
+    assert summary["dropped"] == {"too_small": 1, "too_flat": 0}
+    assert summary["visible_share"] == pytest.approx(0.9)
+    assert summary["visible_m2"] == summary["visibility_m2"]["clear"] == 54 * 60 * 100
+
+
+def test_real_inventory_comes_back_with_sensible_terrain(mirror: Path, tmp_path: Path) -> None:
+    """3,820 mapped landslides of the Kaghan valley, burnt into a raster and outlined again with its elevation model."""
+    folder = mirror / "inventory_balakot"
+    (shapefile,), (dem,) = list(folder.glob("**/*.shp")), list(folder.glob("**/*.tif"))
+    mapped = gpd.read_file(shapefile)
+    left, _, _, top = np.floor(mapped.total_bounds / 10) * 10
+    grid = Affine(10, 0, left - 50, 0, -10, top + 60)
+    width, height = ((mapped.total_bounds[2:] - mapped.total_bounds[:2]) // 10 + 12).astype(int)
+    mask = rasterize(mapped.geometry, (height, width), transform=grid).astype(bool)
+    crs = str(mapped.crs)
+    scan = Layers(
+        probability=write(tmp_path / "p.tif", mask.astype(np.float32), crs=crs, transform=grid, nodata=float("nan")),
+        visibility=write(tmp_path / "v.tif", np.ones(mask.shape, np.uint8), crs=crs, transform=grid),
+        dem=dem,
+    )
+    found = run(scan, min_area_m2=0, min_slope_deg=0, min_hole_m2=0).landslides
+    assert len(found) == ndimage.label(mask)[1]
+    assert found.area_m2.sum() == mask.sum() * 100
+    assert found.relief_m.notna().all()
+    assert (found.elev_min_m >= 900).all()
+    assert (found.elev_max_m <= 4100).all()
+    assert found.slope_mean_deg.median() > 25  # coseismic slides on steep valley sides
+    assert (found.slope_p90_deg >= 10).mean() > 0.98  # the default screen keeps what geologists mapped
