@@ -127,6 +127,18 @@ def test_a_changed_input_is_noticed(simulated, tmp_path):
     assert scan(sources, tmp_path / "out", params=RULE, overwrite=True).record["key"] != first.record["key"]
 
 
+@pytest.mark.parametrize(("window", "overlap"), [(64, 16), (160, 0)])
+def test_probability_does_not_depend_on_the_window_layout(finished, simulated, tmp_path, window, overlap):
+    params = ScanParams(model="red_minus_green", window=window, overlap=overlap, batch_size=3)
+    other = scan(simulated.sources, tmp_path / "out", dem=simulated.dem, params=params)
+    values = []
+    for out in (finished.out, other.out):
+        with rasterio.open(out / "probability.tif") as dataset:
+            values.append(dataset.read(1))
+    np.testing.assert_allclose(values[1], values[0], atol=1e-5)
+    assert other.summary["landslides"] == finished.summary["landslides"]
+
+
 def test_only_the_area_of_interest_is_mapped(simulated, tmp_path, finished):
     with rasterio.open(finished.out / "probability.tif") as dataset:
         left, bottom, right, top = dataset.bounds
