@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landslide_geo.errors import OutputError
+from landslide_geo.files import replacing
 from landslide_geo.inference.engine import Strip
 from landslide_geo.inference.windows import WindowGrid
 from landslide_geo.scene.grid import Block
@@ -44,16 +45,10 @@ class StripStore:
         Raises:
             OutputError: the disk is full or the folder has gone.
         """
-        path = self._path(strip.index)
-        temporary = path.with_suffix(".tmp")
-        try:
-            with temporary.open("wb") as file:
-                np.save(file, strip.values, allow_pickle=False)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror}); free some disk space") from error
+        with replacing(self._path(strip.index)) as part, part.open("wb") as file:
+            np.save(file, strip.values, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
 
     def read(self, block: Block) -> FloatArray:
         """Rows of the result, whole width: (K, h, w) float32."""

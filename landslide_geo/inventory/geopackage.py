@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,8 @@ import shapely
 from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from landslide_geo.errors import InventoryError, LandslideError, OutputError, SourceNotFoundError
+from landslide_geo.errors import InventoryError, OutputError, SourceNotFoundError
+from landslide_geo.files import replacing
 from landslide_geo.inventory import schema
 from landslide_geo.inventory.layers import Inventory
 from landslide_geo.inventory.style import add_styles
@@ -39,7 +38,8 @@ def write_geopackage(path: Path, inventory: Inventory) -> None:
         schema.VISIBILITY: inventory.visibility,
         schema.REVIEWED_EXTENT: inventory.reviewed_extent,
     }
-    with replacing(path) as part:
+    _refuse_open_database(path)
+    with replacing(path, also=(DataSourceError, sqlite3.Error)) as part:
         for layer, frame in frames.items():
             _write_layer(part, layer, frame, append=part.exists())
         with contextlib.closing(sqlite3.connect(part)) as database, database:
@@ -71,38 +71,13 @@ def read_layer(path: Path, layer: str = schema.LANDSLIDES.name) -> gpd.GeoDataFr
     return schema.frame(expected, columns, raw.geometry.to_numpy(), crs=raw.crs)
 
 
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place if the block ends well, and vanishes if not.
-
-    Raises:
-        OutputError: see `write_geopackage`.
-    """
+def _refuse_open_database(path: Path) -> None:
     for suffix in ("-wal", "-journal"):
         # The leftover log of an open database would be replayed into the new file and ruin it.
         if Path(f"{path}{suffix}").exists():
             raise OutputError(
                 f"{path}: another program has it open; close it there (in QGIS, remove the layer) and retry"
             )
-    folder: Path | None = None
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-        part = folder / path.name
-        yield part
-        part.replace(path)
-    except (OSError, DataSourceError, sqlite3.Error) as error:
-        if isinstance(error, LandslideError):
-            raise
-        raise OutputError(f"{path}: cannot be written ({_reason(error)}); check that its folder is writable") from error
-    finally:
-        if folder is not None:
-            for leftover in folder.iterdir():
-                leftover.unlink()
-            folder.rmdir()
-
-
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).splitlines()[0]
 
 
 def _write_layer(path: Path, layer: schema.LayerSchema, frame: gpd.GeoDataFrame, *, append: bool) -> None:

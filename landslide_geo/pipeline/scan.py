@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 
 from landslide_geo.config import ScanParams
 from landslide_geo.errors import EmptyAOIError, LandslideError, ParameterError
+from landslide_geo.files import replacing
 from landslide_geo.inference.normalise import NormalisedSource, scene_statistics
 from landslide_geo.inference.raster import fill_store, gdal_memory, reporting
 from landslide_geo.inference.strips import StripStore
@@ -249,8 +250,8 @@ class _Job:
         path = folder / "statistics.json"
         if not path.exists():
             found = scene_statistics(self.scene, self.model.bands, self.model.manifest.normalisation)
-            path.with_suffix(".tmp").write_text(json.dumps(found.to_json()), encoding="utf-8")
-            path.with_suffix(".tmp").replace(path)
+            with replacing(path) as part:
+                part.write_text(json.dumps(found.to_json()), encoding="utf-8")
         return LocalStatistics.from_json(json.loads(path.read_text(encoding="utf-8")))
 
     def _write_band(self, path: Path, read: Callable[[Block], Any], description: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from landslide_geo.errors import SourceNotFoundError
-from landslide_geo.inventory.geopackage import replacing
+from landslide_geo.files import replacing
 from landslide_geo.inventory.schema import CONFIDENCE
 from landslide_geo.inventory.style import category_colours
 

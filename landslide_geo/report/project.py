@@ -18,8 +18,9 @@ import jinja2
 import numpy as np
 from rasterio.crs import CRS
 
+from landslide_geo.files import replacing
 from landslide_geo.inventory import schema
-from landslide_geo.inventory.geopackage import read_layer, replacing
+from landslide_geo.inventory.geopackage import read_layer
 from landslide_geo.inventory.style import layer_qml, style_text
 from landslide_geo.scene.raster_io import open_raster
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from odc.geo.geom import BoundingBox
 from PIL import Image
 
-from landslide_geo.inventory.geopackage import replacing
+from landslide_geo.files import replacing
 from landslide_geo.inventory.schema import CONFIDENCE
 from landslide_geo.inventory.style import category_colours
 from landslide_geo.report.picture import Picture, over_paper, read_rgb, read_single

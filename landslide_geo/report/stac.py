@@ -15,7 +15,7 @@ import shapely.geometry
 from pystac.extensions.projection import ProjectionExtension
 from rasterio.errors import RasterioIOError
 
-from landslide_geo.inventory.geopackage import replacing
+from landslide_geo.files import replacing
 
 _GEOPACKAGE: Final = "application/geopackage+sqlite3"
 _QGIS: Final = "application/vnd.qgis.project"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,8 @@ import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from rasterio.errors import RasterioError
 
-from landslide_geo.errors import OutputError, UnreadableRasterError
+from landslide_geo.files import replacing
 from landslide_geo.scene.grid import Block
 
 TILE = 512
@@ -51,8 +49,6 @@ def write_cog(
         OutputError: the file cannot be written, or the disk is full.
     """
     height, width = geobox.shape
-    staged = path.with_name(f".{path.name}.staged.tif")
-    copied = path.with_name(f".{path.name}.cog.tif")
     profile = {
         "driver": "GTiff",
         "height": height,
@@ -69,7 +65,8 @@ def write_cog(
         "interleave": "band",
         "BIGTIFF": "IF_SAFER",
     }
-    try:
+    with replacing(path) as copied:
+        staged = copied.with_name("staged.tif")
         with rasterio.open(staged, "w", **profile) as target:
             for index, text in enumerate(descriptions, start=1):
                 target.set_band_description(index, text)
@@ -86,15 +83,6 @@ def write_cog(
             OVERVIEW_RESAMPLING=overview_resampling,
             BIGTIFF="IF_SAFER",
         )
-        copied.replace(path)
-    except UnreadableRasterError:
-        raise  # an input that ``read`` could not read, not this file
-    except (RasterioError, OSError) as error:
-        raise OutputError(f"{path}: cannot be written ({error}); check permissions and free disk space") from error
-    finally:
-        for leftover in (staged, copied):
-            with contextlib.suppress(OSError):
-                leftover.unlink()
 
 
 def _row_blocks(height: int, width: int) -> Iterator[Block]:

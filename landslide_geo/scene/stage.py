@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
-from rasterio.errors import RasterioError
 
-from landslide_geo.errors import OutputError, UnreadableRasterError
+from landslide_geo.files import replacing
 from landslide_geo.scene.grid import Block
 from landslide_geo.scene.raster_io import open_raster
 from landslide_geo.scene.scene import Scene
@@ -27,7 +26,7 @@ def staged(scene: Scene, folder: Path) -> Scene:
 
     Args:
         scene: to stage.
-        folder: for the warped bands, made where it is missing; bands that lie there already are not warped again.
+        folder: for the warped bands; those that lie there already are not warped again.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -43,15 +42,10 @@ def staged(scene: Scene, folder: Path) -> Scene:
                 moved[band.name] = folder / f"{band.name}.tif"
     if not moved:
         return scene
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, path in moved.items():
-            if not path.exists():
-                _warp(scene, name, path)
-    except UnreadableRasterError:
-        raise
-    except (RasterioError, OSError) as error:
-        raise OutputError(f"{folder}: cannot be written ({error}); check permissions and free disk space") from None
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, path in moved.items():
+        if not path.exists():
+            _warp(scene, name, path)
     return replace(
         scene,
         bands=tuple(BandSource(band.name, moved[band.name]) if band.name in moved else band for band in bands),
@@ -59,14 +53,15 @@ def staged(scene: Scene, folder: Path) -> Scene:
 
 
 def _warp(scene: Scene, name: str, path: Path) -> None:
-    temporary = path.with_suffix(".tmp")
-    with rasterio.open(
-        temporary, "w", driver="GTiff", height=scene.height, width=scene.width, count=1, dtype="float32",
-        nodata=np.nan, crs=str(scene.geobox.crs), transform=scene.geobox.transform, tiled=True, blockxsize=_TILE,
-        blockysize=_TILE, BIGTIFF="IF_SAFER",
-    ) as target:  # fmt: skip
+    with (
+        replacing(path) as part,
+        rasterio.open(
+            part, "w", driver="GTiff", height=scene.height, width=scene.width, count=1, dtype="float32",
+            nodata=np.nan, crs=str(scene.geobox.crs), transform=scene.geobox.transform, tiled=True, blockxsize=_TILE,
+            blockysize=_TILE, BIGTIFF="IF_SAFER",
+        ) as target,
+    ):  # fmt: skip
         for top in range(0, scene.height, _TILE):
             block = Block(top, 0, _TILE, scene.width).clipped(scene.height, scene.width)
             values = scene.read_elevation(block) if name == "elevation" else scene.read([name], block)[0]
             target.write(values, 1, window=block.window)
-    temporary.replace(path)
