@@ -104,6 +104,20 @@ class AugmentParams(Params):
     cutmix: float = Field(0.3, ge=0, le=1, description="probability that a rectangle comes from another patch")
 
 
+#: Augmentation of the late epochs: the patches as they are, but for symmetries and what interpolation does in a scene.
+GENTLE: Final = AugmentParams(
+    affine=0.3,
+    zoom=(0.8, 1.25),
+    centre_jitter=0.1,
+    band_centre_jitter=0.03,
+    scale_jitter=0.12,
+    band_gain=0.03,
+    noise=0.04,
+    blur=0.1,
+    cutmix=0.0,
+)
+
+
 class TrainParams(Params):
     """Training of a segmentation network; the defaults are those of the shipped model."""
 
@@ -113,10 +127,12 @@ class TrainParams(Params):
         {"encoder": "tu-resnet18d", "decoder_channels": [192, 96, 64, 32, 16]},
         description="arguments of the architecture",
     )
-    epochs: int = Field(34, ge=1)
+    epochs: int = Field(34, ge=1, description="with strong augmentation")
+    late_epochs: int = Field(10, ge=0, description="after them, with gentle augmentation and a low learning rate")
     batch_size: int = Field(16, ge=2)
     learning_rate: float = Field(1.5e-3, gt=0)
     weight_decay: float = Field(0.02, ge=0)
+    late_learning_rate: float = Field(6e-4, gt=0, description="at the start of the late epochs; falls along a cosine")
     warmup_epochs: float = Field(3.0, ge=0, description="linear rise of the learning rate before the cosine")
     ema_decay: float | None = Field(
         0.998, gt=0, lt=1, description="average of the weights over steps; none: no average"
@@ -124,6 +140,7 @@ class TrainParams(Params):
     loss: Literal["bce", "bce_dice", "bce_lovasz"] = "bce_dice"
     schedule: Literal["constant", "cosine"] = "cosine"
     augment: AugmentParams | None = Field(AugmentParams(), description="none: flips only")
+    late_augment: AugmentParams | None = Field(GENTLE, description="that of the late epochs")
     stretch: StretchParams = StretchParams(gains=L4S_GAINS)
     test_patches: int = Field(200, ge=0, description="training patches set aside as the test")
     split_seed: int = Field(42, description="seed that draws them")

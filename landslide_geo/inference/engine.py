@@ -113,8 +113,9 @@ def scan_strips(
     # The fewest equal batches per row: with a fixed batch, results do not depend on where a scan was resumed.
     batch = ceil(per_row / ceil(per_row / max(batch_size, 1)))
     height = rows.valid.shape[0]
-    total: FloatArray | None = None
-    weight = np.zeros((height, grid.width), dtype=np.float32)
+    # In float32 the rounding of many equal terms adds up: hundreds of windows over a pixel would cost two digits.
+    total: NDArray[np.float64] | None = None
+    weight = np.zeros((height, grid.width), dtype=np.float64)
     accumulated_top = 0
     tally.total = len(grid)
 
@@ -135,11 +136,11 @@ def scan_strips(
             group = windows[start : start + batch]
             result = _run(predict, rows.values, group, grid.window, batch)
             if total is None:
-                total = np.zeros((result.shape[1], height, grid.width), dtype=np.float32)
+                total = np.zeros((result.shape[1], height, grid.width), dtype=np.float64)
             for block, values in zip(group, result, strict=False):
                 part = slice(block.col, min(block.col + grid.window, grid.width))
                 used = weights[:height, : part.stop - part.start]
-                total[:, :, part] += used * values[:, :height, : part.stop - part.start]
+                total[:, :, part] += used * values[:, :height, : part.stop - part.start].astype(np.float64)
                 weight[:, part] += used
             tally.run += len(group)
             progress(len(group))
@@ -152,7 +153,7 @@ def scan_strips(
         with np.errstate(invalid="ignore", divide="ignore"):
             values = total[:, :final] / weight[:final]
         values[:, ~valid] = np.nan
-        yield Strip(index, Block(top, 0, final, grid.width), values.astype(np.float32, copy=False))
+        yield Strip(index, Block(top, 0, final, grid.width), values.astype(np.float32))
 
 
 def _unneeded(index: int, starts: list[int], height: int, done: Callable[[int], bool]) -> bool:
@@ -168,7 +169,7 @@ def _needed(block: Block, valid: BoolArray, tally: Tally) -> bool:
     return False
 
 
-def _shift_up(array: FloatArray, rows: int) -> None:
+def _shift_up(array: NDArray[np.float64], rows: int) -> None:
     """Move rows up in place and clear those that come in from below."""
     if rows < array.shape[0]:
         array[:-rows] = array[rows:].copy()
@@ -195,7 +196,7 @@ def _run(predict: Predict, values: FloatArray, group: list[Block], window: int, 
     return result
 
 
-def _nothing(predict: Predict, bands: int, grid: WindowGrid, batch: int, height: int) -> FloatArray:
+def _nothing(predict: Predict, bands: int, grid: WindowGrid, batch: int, height: int) -> NDArray[np.float64]:
     """An empty accumulator where no window has been run: only the network knows how many bands it returns."""
     probe = np.zeros((batch, bands, grid.window, grid.window), dtype=np.float32)
-    return np.zeros((predict(probe).shape[1], height, grid.width), dtype=np.float32)
+    return np.zeros((predict(probe).shape[1], height, grid.width), dtype=np.float64)

@@ -19,10 +19,6 @@ from landslide_geo.inference.windows import WindowGrid
 from landslide_geo.scene.cog import write_cog
 from landslide_geo.scene.scene import Scene
 
-#: Bytes per pixel and band that the engine holds at its peak for the rows under one row of windows: values, their copy
-#: while moving down, accumulators, weights and the finished strip.
-_BYTES_PER_VALUE = 4
-
 
 def predict_raster(
     source: str | Path | Scene | WindowSource,
@@ -108,8 +104,11 @@ def fill_store(
 
 
 def row_memory_mb(grid: WindowGrid, bands: int, outputs: int = 2) -> float:
-    """What the rows under one row of windows take, in MB: input twice while moving down, sums, weights and a strip."""
-    per_pixel = _BYTES_PER_VALUE * (2 * bands + 2 * outputs + 2)
+    """What the rows under one row of windows take, in MB.
+
+    Input in float32, twice while moving down; sums and weights in float64; a strip in both.
+    """
+    per_pixel = 4 * 2 * bands + 8 * (outputs + 1) + 12 * outputs
     return min(grid.window, grid.height) * grid.width * per_pixel / 2**20
 
 
