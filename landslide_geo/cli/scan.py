@@ -61,6 +61,8 @@ def scan(
     Examples:
       landslide scan red=B4.tif green=B3.tif blue=B2.tif --dem dsm.tif --out out/
 
+      landslide scan after.tif pre=before.tif --out out/
+
       landslide scan scene.tif --aoi district.gpkg --out out/ --threshold 0.6
     """
     from landslide_geo.cli.show import show_result

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from landslide_geo.bands import OPTICAL, canonical_name, is_pre
+from landslide_geo.bands import OPTICAL, PRE, canonical_name, is_pre
 from landslide_geo.errors import MissingBandError, ParameterError, UnknownBandError
 from landslide_geo.scene.raster_io import open_raster
 
@@ -30,7 +30,8 @@ def resolve_sources(sources: Sequence[str | Path]) -> tuple[BandSource, ...]:
     """The bands behind ``SOURCE...`` of the command line.
 
     Each source is ``NAME=PATH`` (one band; a multi-band file contributes the band whose description is that name, else
-    its only band), or the path of a GeoTIFF whose band descriptions name its bands.
+    its only band), the path of a GeoTIFF whose band descriptions name its bands, or ``pre=PATH``: the same for the
+    earlier date.
 
     Returns:
         At least one band; names are unique; bands of the event date come before those of the earlier date, since the
@@ -59,6 +60,11 @@ def _resolve_one(source: str) -> list[BandSource]:
     name, equals, path_text = source.partition("=")
     # A path may hold "=" itself; only a bare word before it is a band's name.
     if equals and "/" not in name and not Path(source).exists():
+        if name.strip().lower() == PRE.rstrip("_"):
+            return [
+                BandSource(PRE + band.name.removeprefix(PRE), band.path, band.index)
+                for band in _described_bands(Path(path_text).expanduser())
+            ]
         return [_named_band(canonical_name(name), Path(path_text).expanduser())]
     return _described_bands(Path(source).expanduser())
 

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset, Sampler
 
 from landslide_geo.chips import augment
 from landslide_geo.chips.landslide4sense_rgb import Patches, to_digital_numbers
-from landslide_geo.config import TrainParams
+from landslide_geo.config import AugmentParams, TrainParams
 from landslide_geo.training.evaluate import patch_statistics
 
 Sample = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -39,11 +39,11 @@ class TrainingPatches(Dataset[Sample]):
     def __getitem__(self, key: Key) -> Sample:
         epoch, index = key
         rng = np.random.default_rng((self.params.seed, epoch, index))
-        sample = self._one(index, rng)
-        augmentation = self.params.augment
+        augmentation = self.params.augment if epoch < self.params.epochs else self.params.late_augment
+        sample = self._one(index, augmentation, rng)
         if augmentation is not None:
             if rng.random() < augmentation.cutmix:
-                other = self._one(int(rng.integers(len(self))), rng)
+                other = self._one(int(rng.integers(len(self))), augmentation, rng)
                 rows, cols = augment.cutmix_box(sample.shape[-1], rng)
                 sample = sample.clone()
                 sample[:, rows, cols] = other[:, rows, cols]
@@ -53,22 +53,22 @@ class TrainingPatches(Dataset[Sample]):
         mask, valid = (sample[-2:-1] > 0.5).float(), (sample[-1:] > 0.99).float()
         return image * valid, mask, valid
 
-    def _one(self, index: int, rng: np.random.Generator) -> torch.Tensor:
+    def _one(self, index: int, augmentation: AugmentParams | None, rng: np.random.Generator) -> torch.Tensor:
         """(band + 2, y, x) float32: a normalised image with its mask and validity, after geometry."""
         which, place = (0, index) if index < len(self.sources[0]) else (1, index - len(self.sources[0]))
         source, statistics = self.sources[which], self.statistics[which][place]
         image, valid = source.images[place], source.valid[place]
-        dither = rng.random(image.shape, dtype=np.float32) if self.params.augment is not None else 0.5
+        dither = rng.random(image.shape, dtype=np.float32) if augmentation is not None else 0.5
         values = augment.jittered_stretch(
             to_digital_numbers(image, valid, dither),
             statistics.centre[:, 0, 0],
             statistics.scale[:, 0, 0],
-            params=self.params.augment,
+            params=augmentation,
             stretch=self.params.stretch,
             rng=rng,
         )
         planes = np.concatenate([np.nan_to_num(values, nan=0.0), source.masks[place][None], valid[None]])
-        return augment.geometry(torch.from_numpy(planes.astype(np.float32)), self.params.augment, rng)
+        return augment.geometry(torch.from_numpy(planes.astype(np.float32)), augmentation, rng)
 
 
 class EpochBatches(Sampler[list[Key]]):

@@ -62,7 +62,7 @@ def fit(
     last = out / CHECKPOINT
     trainer = lightning.Trainer(
         accelerator="cpu",
-        max_epochs=params.epochs,
+        max_epochs=params.epochs + params.late_epochs,
         precision="bf16-mixed",
         logger=False,
         enable_progress_bar=False,

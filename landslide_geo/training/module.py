@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import lightning
@@ -93,16 +94,29 @@ class Segmenter(lightning.LightningModule):
             lr=self.params.learning_rate,
         )
         total = int(self.trainer.estimated_stepping_batches)
-        warmup = (
-            max(1, round(total * self.params.warmup_epochs / self.params.epochs)) if self.params.warmup_epochs else 0
-        )
-
-        def factor(step: int) -> float:
-            if step < warmup:
-                return (step + 1) / warmup
-            if self.params.schedule == "constant":
-                return 1.0
-            return 0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, total - warmup))))
-
+        factor = learning_rate_factor(self.params, total // (self.params.epochs + self.params.late_epochs))
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def learning_rate_factor(params: TrainParams, steps: int) -> Callable[[int], float]:
+    """What the learning rate is multiplied by at a step: a linear rise, a cosine, and another for the late epochs.
+
+    Args:
+        params: epochs and learning rates.
+        steps: in an epoch.
+    """
+    warmup = round(steps * params.warmup_epochs)
+    main, late = steps * params.epochs, steps * params.late_epochs
+
+    def cosine(done: float) -> float:
+        return 0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        if step >= main and late:
+            return params.late_learning_rate / params.learning_rate * cosine((step - main) / late)
+        return 1.0 if params.schedule == "constant" else cosine((step - warmup) / max(1, main - warmup))
+
+    return factor

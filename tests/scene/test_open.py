@@ -142,6 +142,8 @@ def test_described_bands_and_sensor_names(tmp_path):
             dataset.set_band_description(index, text)
     assert open_scene(path).names == ("red", "green", "nir08")
     assert open_scene([f"nir08={path}"]).bands[0].index == 3
+    both = open_scene([str(path), f"pre={path}"])
+    assert both.names == ("red", "green", "nir08", "pre_red", "pre_green", "pre_nir08")
     with pytest.raises(MissingBandError, match="none is described as blue"):
         open_scene([f"blue={path}"])
 

@@ -20,12 +20,13 @@ from landslide_geo.training.package import Splits, package
 pytest.importorskip("lightning")
 
 from landslide_geo.training.fit import fit, seconds_spent
-from landslide_geo.training.module import Segmenter
+from landslide_geo.training.module import Segmenter, learning_rate_factor
 
 PARAMS = TrainParams(
     name="tiny",
     arguments={"encoder": "tu-resnet10t", "decoder_channels": [32, 16, 16, 8, 8]},
-    epochs=5,
+    epochs=4,
+    late_epochs=1,
     batch_size=8,
     warmup_epochs=1,
     learning_rate=4e-3,
@@ -78,7 +79,7 @@ def test_it_learns_and_becomes_a_bundle_that_scores_alike(trained: tuple[Segment
     again = score(load_model(tmp_path / "tiny"), splits.test)
     assert again.to_json() == metrics["test"]
     history = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
-    assert [line["epoch"] for line in history] == list(range(PARAMS.epochs))
+    assert [line["epoch"] for line in history] == list(range(PARAMS.epochs + PARAMS.late_epochs))
     assert history[-1]["loss"] < history[0]["loss"]
     assert seconds_spent(out) > 0
     card = (tmp_path / "tiny" / "README.md").read_text()
@@ -132,6 +133,25 @@ def test_an_epoch_has_every_labelled_patch_and_a_fresh_draw_of_negatives() -> No
         seen.append(frozenset(i for i in indexes if i >= 20))
         assert len(seen[-1]) == PARAMS.negatives_per_epoch
     assert seen[0] != seen[1]
+
+
+def test_the_learning_rate_rises_falls_and_falls_again() -> None:
+    params = TrainParams(epochs=10, late_epochs=5, warmup_epochs=2, learning_rate=1e-3, late_learning_rate=4e-4)
+    factor = learning_rate_factor(params, steps=10)
+    assert factor(0) == pytest.approx(1 / 20)
+    assert factor(20) == pytest.approx(1.0)
+    assert factor(60) == pytest.approx(0.5, abs=0.01)
+    assert factor(99) == pytest.approx(0.005, abs=0.005)
+    assert factor(100) == pytest.approx(0.4)
+    assert factor(150) == pytest.approx(0.4 * 0.005)
+
+
+def test_late_epochs_are_gentle() -> None:
+    data = TrainingPatches(patches(2, 0), None, PARAMS.model_copy(update={"late_augment": None}))
+    late = data[(PARAMS.epochs, 0)][0]
+    # Flips only: the same values as without any augmentation, in another place.
+    plain = TrainingPatches(patches(2, 0), None, PARAMS.model_copy(update={"augment": None}))[(0, 0)][0]
+    torch.testing.assert_close(late.flatten().sort().values, plain.flatten().sort().values)
 
 
 def test_averaging_over_symmetries_undoes_them() -> None:
