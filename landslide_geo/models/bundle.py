@@ -261,7 +261,9 @@ def save_bundle(
         text = card if card is not None else f"# {manifest.name}\n\n{manifest.description}\n"
         (staged / CARD).write_text(text, encoding="utf-8")
         load_bundle(staged)
-        staged.chmod(0o755)  # mkdtemp makes it private
+        staged.chmod(0o755)  # mkdtemp makes it private, and so does safetensors its file
+        for path in staged.iterdir():
+            path.chmod(0o644)
         if target.exists():
             shutil.rmtree(target)
         staged.replace(target)

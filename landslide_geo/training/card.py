@@ -31,7 +31,7 @@ def model_card(manifest: BundleManifest, others: Mapping[str, BundleManifest] | 
 
 Input: {bands} at {manifest.gsd_m[0]:g}–{manifest.gsd_m[1]:g} m (trained at {manifest.gsd_native_m:g} m). Level:
 {manifest.reflectance}.
-Windows of {manifest.window} pixels overlapping by {manifest.overlap}; {manifest.tta} symmetries averaged by default.
+Windows of {manifest.window} pixels overlapping by {manifest.overlap}; symmetries averaged by default: {manifest.tta}.
 Decision threshold {threshold.value:g} on calibrated probability ({threshold.how}).
 Calibration: Platt scaling of the logit, slope {calibration.slope:g}, intercept {calibration.intercept:g}, at a
 prevalence of {calibration.prevalence:.1%}. Real scenes hold a far smaller share of landslides: give `--prior` where it
@@ -83,9 +83,10 @@ def figures(bundles: Mapping[str, BundleManifest]) -> str:
         if test is None or validation is None:
             continue
         strip: dict[str, Any] = manifest.metrics.get("hard_negatives_held_out", {})
+        auc = "–" if test["auc"] is None else f"{test['auc']:.4f}"
         share = f"{strip['false_positive_share']:.2%}" if strip else "–"
         lines.append(
             f"| {name} | {test['f1']:.3f} | {test['iou']:.3f} | {test['precision']:.3f} | {test['recall']:.3f} "
-            f"| {test['auc']:.4f} | {validation['f1']:.3f} | {test['threshold']:g} | {share} |"
+            f"| {auc} | {validation['f1']:.3f} | {test['threshold']:g} | {share} |"
         )
     return "\n".join(lines)

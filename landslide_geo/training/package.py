@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -59,6 +59,7 @@ def package(
     out: Path,
     training_data: Sequence[str],
     seconds: float | None = None,
+    others: Mapping[str, BundleManifest] | None = None,
 ) -> Bundle:
     """Calibrate on validation, find the threshold there, report on the test, and write the bundle.
 
@@ -71,6 +72,7 @@ def package(
         out: folder of the bundle.
         training_data: what it was trained on.
         seconds: the training took, for the card.
+        others: bundles measured by the same code, for the table in the card.
     """
     network = _rounded(network)
     tta = params.tta if any(True for _ in network.parameters()) else 1
@@ -95,7 +97,7 @@ def package(
     if seconds is not None:
         notes["training_minutes"] = str(round(seconds / 60, 1))
     manifest = draft.model_copy(update={"metrics": {**metrics, "measured": notes}})
-    return save_bundle(out, manifest, network, card=model_card(manifest))
+    return save_bundle(out, manifest, network, card=model_card(manifest, others))
 
 
 def rule_arguments(params: TrainParams, splits: Splits) -> dict[str, Any]:

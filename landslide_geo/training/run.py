@@ -8,9 +8,10 @@ from pathlib import Path
 from landslide_geo.chips.landslide4sense_rgb import BANDS
 from landslide_geo.config import TrainParams
 from landslide_geo.errors import LandslideError, OutputError
-from landslide_geo.models import Bundle, build
+from landslide_geo.models import Bundle, build, list_bundles, read_manifest
 from landslide_geo.training.package import load_splits, package, rule_arguments
 
+RULE = "red_minus_green"
 L4S = "Landslide4Sense-RGB, published training patches without the test patches (MIT, IARAI)"
 NEGATIVES = "hard negatives: Sentinel-2 scene of Chittagong without its held-out strip (Copernicus Sentinel data)"
 
@@ -36,7 +37,7 @@ def train(root: Path, *, scene: Path | None, out: Path, params: TrainParams, res
     """
     splits = load_splits(root, scene, params)
     work = out.with_name(out.name + ".train")
-    if params.architecture == "red_minus_green":
+    if params.architecture == RULE:
         fitted = params.model_copy(update={"arguments": rule_arguments(params, splits)})
         network = build(fitted.architecture, bands=len(BANDS), arguments=fitted.arguments)
         return package(network, params=fitted, splits=splits, out=out, training_data=[])
@@ -60,4 +61,5 @@ def train(root: Path, *, scene: Path | None, out: Path, params: TrainParams, res
         out=out,
         training_data=[L4S, *([NEGATIVES] if hard is not None else [])],
         seconds=max(seconds_spent(work), time.monotonic() - started),
+        others={RULE: read_manifest(RULE)} if RULE in list_bundles() else None,
     )
