@@ -13,12 +13,14 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
+from landslide_geo.chips import landslide4sense_rgb
+from landslide_geo.chips.landslide4sense_rgb import Patches
 from landslide_geo.cli.evaluate import evaluate as evaluate_command
 from landslide_geo.cli.train import train as train_command
 from landslide_geo.config import TrainParams
 from landslide_geo.errors import DatasetError, OutputError, ParameterError
-from landslide_geo.models import load_model
-from landslide_geo.training.evaluate import evaluate, write_metrics
+from landslide_geo.models import list_bundles, load_model
+from landslide_geo.training.evaluate import evaluate, score, write_metrics
 
 RULE = "red_minus_green"
 
@@ -95,3 +97,25 @@ def test_evaluation_needs_only_the_core() -> None:
         "sys.exit(any(name in sys.modules for name in ('lightning', 'torchmetrics', 'h5py')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list_bundles())
+def test_shipped_models_score_as_their_bundles_say(mirror: Path, name: str) -> None:
+    model = load_model(name)
+    found = evaluate(model, dataset="landslide4sense-rgb", root=mirror / "landslide4sense_rgb", split="test")
+    said = model.manifest.metrics["test"]
+    for key in ("f1", "iou", "precision", "recall", "auc"):
+        assert found[key] == pytest.approx(said[key], abs=2e-3)
+
+
+def test_the_shipped_model_beats_the_rule_on_a_part_of_validation(mirror: Path) -> None:
+    drawn = TrainParams()
+    root = mirror / "landslide4sense_rgb"
+    whole = landslide4sense_rgb.read(root, "validation", test_patches=drawn.test_patches, seed=drawn.split_seed)
+    part = np.s_[::20]
+    patches = Patches(whole.ids[part], whole.images[part], whole.masks[part], whole.valid[part])
+    scores = {name: score(load_model(name), patches) for name in ("default", RULE)}
+    assert scores["default"].f1 > scores[RULE].f1 + 0.05
+    assert scores["default"].auc is not None
+    assert scores["default"].auc > 0.95
