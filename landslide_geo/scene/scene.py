@@ -25,7 +25,7 @@ from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.sources import BandSource
 from landslide_geo.scene.sun import SunPosition
 from landslide_geo.scene.terrain import illumination
-from landslide_geo.scene.visibility import MARGIN, classify, is_valid
+from landslide_geo.scene.visibility import classify, is_valid, margin
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
@@ -121,7 +121,7 @@ class Scene:
             needed: bands without which a pixel is nodata; none means all optical bands of the date.
             pre: judge the earlier date instead.
         """
-        wide = block.padded(MARGIN)
+        wide = block.padded(margin(self.resolution[0]))
         prefix = PRE if pre else ""
         optical = [name for name in self.names if is_optical(name) and is_pre(name) == pre]
         needed = list(needed) or optical or list(self.names)
@@ -134,7 +134,7 @@ class Scene:
         light = None
         if self.sun is not None and not pre and (elevation := self.read_elevation(wide)) is not None:
             light = illumination(elevation, self.resolution, azimuth=self.sun.azimuth, altitude=self.sun.altitude)
-        return classify(reflectance, seen=seen, illumination=light)[block.inside(wide)]
+        return classify(reflectance, seen=seen, illumination=light, pixel=self.resolution[0])[block.inside(wide)]
 
     def read_valid(self, block: Block, *, needed: Sequence[str] = ()) -> BoolArray:
         """Where a block can be mapped: clear or water, and inside the area of interest; (h, w)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
@@ -38,9 +39,18 @@ class Visibility(IntEnum):
 
 
 _VALID_CODES: Final = [int(code) for code in Visibility if code.valid]
-#: Pixels that must be read around a block so that the cloud mask inside it does not depend on the block.
-MARGIN: Final = 8
-_CLOUD_GROWTH: Final = 3
+#: Clouds are grown by this many metres: thin rims look like bare ground. Fmask's three Landsat pixels.
+CLOUD_GROWTH_M: Final = 90.0
+
+
+def margin(pixel: float) -> int:
+    """Pixels that must be read around a block so that the classes inside it do not depend on the block.
+
+    Args:
+        pixel: size of a pixel in metres.
+    """
+    # Growth, the opening's reach, and one for the slope of the terrain.
+    return math.ceil(CLOUD_GROWTH_M / pixel) + 3
 
 
 def is_valid(visibility: ByteArray) -> BoolArray:
@@ -48,11 +58,13 @@ def is_valid(visibility: ByteArray) -> BoolArray:
     return np.isin(visibility, _VALID_CODES)
 
 
-def classify(reflectance: Mapping[str, FloatArray], *, seen: BoolArray, illumination: FloatArray | None) -> ByteArray:
+def classify(
+    reflectance: Mapping[str, FloatArray], *, seen: BoolArray, illumination: FloatArray | None, pixel: float
+) -> ByteArray:
     """The visibility class of each pixel, by what the bands allow.
 
     - cloud: haze-optimised transform ``blue − 0.5 red − 0.08 > 0`` and whiteness below 0.7 (Zhang et al. 2002, as in
-      Fmask, Zhu & Woodcock 2012), opened by one pixel so that roofs do not count, and grown by 3 pixels as Fmask does;
+      Fmask, Zhu & Woodcock 2012), opened by one pixel so that roofs do not count, and grown by 90 m (3 pixels of Landsat, as in Fmask);
     - snow: NDSI above 0.4 with near infrared above 0.11 and green above 0.1 (Fmask);
     - water: NDVI below 0.01 with near infrared below 0.11, or NDVI below 0.1 with near infrared below 0.05 (Fmask);
     - terrain shadow: slopes turned away from the sun (self-shadow; cast shadow is not computed).
@@ -62,9 +74,10 @@ def classify(reflectance: Mapping[str, FloatArray], *, seen: BoolArray, illumina
             where the units of the bands are unknown: then everything seen is clear.
         seen: (h, w), where the bands the scan needs have values.
         illumination: (h, w) float32, cosine of the sun's incidence, or None where it is not known.
+        pixel: size of a pixel in metres.
 
     Returns:
-        (h, w) uint8 of `Visibility` codes. Values within `MARGIN` of the border depend on what lies beyond it.
+        (h, w) uint8 of `Visibility` codes. Values within `margin` of the border depend on what lies beyond it.
     """
     out = np.where(seen, np.uint8(Visibility.CLEAR), np.uint8(Visibility.NODATA))
     blue, green, red = (reflectance.get(name) for name in ("blue", "green", "red"))
@@ -81,8 +94,9 @@ def classify(reflectance: Mapping[str, FloatArray], *, seen: BoolArray, illumina
         if blue is not None and green is not None and red is not None:
             cloud = seen & _is_cloud(blue, green, red) & (out != Visibility.SNOW)
             core = ndimage.binary_opening(cloud, structure=np.ones((3, 3), dtype=bool))
-            grown = ndimage.binary_dilation(core, iterations=_CLOUD_GROWTH)
-            out[seen & grown] = Visibility.CLOUD
+            if core.any():
+                distance = ndimage.distance_transform_edt(~core, sampling=pixel)
+                out[seen & (distance <= CLOUD_GROWTH_M)] = Visibility.CLOUD
     return out
 
 

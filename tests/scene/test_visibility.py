@@ -31,7 +31,7 @@ SNOW = {"blue": 0.6, "green": 0.6, "red": 0.6, "nir": 0.5, "swir16": 0.05}
     ],
 )
 def test_each_cover_gets_its_class(spectrum, expected):
-    result = classify(scene(**spectrum), seen=np.ones(SHAPE, dtype=bool), illumination=None)
+    result = classify(scene(**spectrum), seen=np.ones(SHAPE, dtype=bool), illumination=None, pixel=10)
     assert (result == expected).all()
 
 
@@ -39,17 +39,18 @@ def test_rgb_alone_tells_clouds_from_bright_scars():
     rgb = {name: scene(**SCAR)[name] for name in ("red", "green", "blue")}
     for name in rgb:
         rgb[name][10:20, 10:20] = CLOUD[name]
-    result = classify(rgb, seen=np.ones(SHAPE, dtype=bool), illumination=None)
+    result = classify(rgb, seen=np.ones(SHAPE, dtype=bool), illumination=None, pixel=10)
     assert (result[10:20, 10:20] == Visibility.CLOUD).all()
-    assert (result[8, 15], result[3, 3]) == (Visibility.CLOUD, Visibility.CLEAR), "grown by three pixels, no more"
-    assert result[5, 15] == Visibility.CLEAR
+    assert (result[1, 15], result[0, 15]) == (Visibility.CLOUD, Visibility.CLEAR), "grown by 90 m, no more"
+    coarse = classify(rgb, seen=np.ones(SHAPE, dtype=bool), illumination=None, pixel=30)
+    assert (coarse[7, 15], coarse[6, 15]) == (Visibility.CLOUD, Visibility.CLEAR)
 
 
 def test_a_single_bright_roof_is_no_cloud():
     rgb = {name: scene(**FOREST)[name] for name in ("red", "green", "blue")}
     for name in rgb:
         rgb[name][10:12, 10:12] = CLOUD[name]
-    assert (classify(rgb, seen=np.ones(SHAPE, dtype=bool), illumination=None) == Visibility.CLEAR).all()
+    assert (classify(rgb, seen=np.ones(SHAPE, dtype=bool), illumination=None, pixel=10) == Visibility.CLEAR).all()
 
 
 def test_nodata_and_shadow():
@@ -57,14 +58,14 @@ def test_nodata_and_shadow():
     seen[0] = False
     light = np.full(SHAPE, 0.5, dtype=np.float32)
     light[5] = -0.1
-    result = classify(scene(**FOREST), seen=seen, illumination=light)
+    result = classify(scene(**FOREST), seen=seen, illumination=light, pixel=10)
     assert (result[0] == Visibility.NODATA).all()
     assert (result[5] == Visibility.TERRAIN_SHADOW).all()
     assert is_valid(result).sum() == 38 * 40
 
 
 def test_unknown_units_leave_everything_seen_clear():
-    result = classify({}, seen=np.ones(SHAPE, dtype=bool), illumination=None)
+    result = classify({}, seen=np.ones(SHAPE, dtype=bool), illumination=None, pixel=10)
     assert (result == Visibility.CLEAR).all()
 
 
