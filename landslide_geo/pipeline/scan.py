@@ -39,6 +39,7 @@ from landslide_geo.scene.open import open_scene
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.stage import staged
 from landslide_geo.scene.stretch import LocalStatistics
+from landslide_geo.version import __version__
 
 Progress = bool | Callable[[int, int], None]
 
@@ -176,6 +177,7 @@ class _Job:
         # Memory and the folder a bundle lies in do not decide the result; the bundle's checksum stands for it.
         self.key = scan_key(
             {
+                "version": __version__,
                 "inputs": [(entry["role"], entry["band"], entry["sha256"]) for entry in self.inputs],
                 "model": model.sha256,
                 "parameters": {k: v for k, v in self.settings.items() if k not in ("memory_mb", "model")},

@@ -64,7 +64,8 @@ def classify(
     """The visibility class of each pixel, by what the bands allow.
 
     - cloud: haze-optimised transform ``blue − 0.5 red − 0.08 > 0`` and whiteness below 0.7 (Zhang et al. 2002, as in
-      Fmask, Zhu & Woodcock 2012), opened by one pixel so that roofs do not count, and grown by 90 m (3 pixels of Landsat, as in Fmask);
+      Fmask, Zhu & Woodcock 2012), opened by one pixel so that roofs do not count, and grown by 90 m (3 pixels of
+      Landsat, as in Fmask);
     - snow: NDSI above 0.4 with near infrared above 0.11 and green above 0.1 (Fmask);
     - water: NDVI below 0.01 with near infrared below 0.11, or NDVI below 0.1 with near infrared below 0.05 (Fmask);
     - terrain shadow: slopes turned away from the sun (self-shadow; cast shadow is not computed).

@@ -76,6 +76,24 @@ def test_train_makes_a_bundle_of_the_rule(root: Path, tmp_path: Path) -> None:
     assert "hard_negatives_held_out" not in model.manifest.metrics
 
 
+def test_train_takes_its_parameters_from_a_file(root: Path, tmp_path: Path) -> None:
+    pytest.importorskip("lightning")
+    (tmp_path / "params.yaml").write_text(
+        "train: {name: tiny, arguments: {encoder: tu-resnet10t, decoder_channels: [16, 8, 8, 8, 8]}, epochs: 1,"
+        " late_epochs: 1, batch_size: 2, tta: 1, threads: 1}"
+    )
+    out = tmp_path / "tiny"
+    arguments = ["train", "--root", str(root), "--params", str(tmp_path / "params.yaml"), "--out", str(out)]
+    assert CliRunner().invoke(app(), arguments, catch_exceptions=False).exit_code == 0
+    manifest = load_model(out).manifest
+    assert manifest.name == "tiny"
+    assert manifest.training.parameters["late_epochs"] == 1
+    assert len((tmp_path / "tiny.train" / "history.jsonl").read_text().splitlines()) == 2
+    card = (out / "README.md").read_text()
+    assert "| tiny |" in card
+    assert "| red_minus_green |" in card
+
+
 def test_wrong_requests_are_named(root: Path, tmp_path: Path) -> None:
     model = load_model(RULE)
     with pytest.raises(DatasetError, match="'bijou' is not known; use one of landslide4sense-rgb"):
