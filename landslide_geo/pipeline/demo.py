@@ -43,7 +43,7 @@ def demo(
             sample = fetched.sample
             return scan(
                 fetched.sources, out / "hokkaido", dem=fetched.dem, params=params, event=sample.event,
-                name="Hokkaido Eastern Iburi", credits=sample.credits, resume=True, overwrite=False, progress=progress,
+                name="Hokkaido Eastern Iburi", credits=sample.credits, resume=True, overwrite=True, progress=progress,
             )  # fmt: skip
     say("Scanning a SIMULATED scene instead: its landslides are made up, their number and area say nothing.")
     made = write_scene(data / "simulated", height=768, width=768, seed=0)
