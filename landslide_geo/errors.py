@@ -69,3 +69,7 @@ class FetchError(LandslideError, ConnectionError):
 
 class ChecksumError(LandslideError, ValueError):
     """A downloaded or mirrored file is not the one that is registered."""
+
+
+class MissingExtraError(LandslideError, ImportError):
+    """A command needs an extra that is not installed."""

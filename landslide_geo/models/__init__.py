@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from landslide_geo.models.bundle import (
     Bundle,
-    BundleManifest,
     find_bundle,
     list_bundles,
     load_bundle,
     read_manifest,
     save_bundle,
 )
+from landslide_geo.models.manifest import BundleManifest
 from landslide_geo.models.model import Model, calibrated, load_model
 from landslide_geo.models.registry import ARCHITECTURES, build
 

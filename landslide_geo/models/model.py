@@ -11,7 +11,8 @@ from scipy.special import expit
 from torch import nn
 
 from landslide_geo.errors import ParameterError
-from landslide_geo.models.bundle import Bundle, BundleManifest, Calibration, load_bundle
+from landslide_geo.models.bundle import Bundle, load_bundle
+from landslide_geo.models.manifest import BundleManifest, Calibration
 
 Float32 = npt.NDArray[np.float32]
 

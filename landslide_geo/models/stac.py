@@ -19,7 +19,7 @@ from pystac.extensions.mlm import (
     TaskType,
 )
 
-from landslide_geo.models.bundle import MANIFEST, WEIGHTS, BundleManifest
+from landslide_geo.models.manifest import MANIFEST, WEIGHTS, BundleManifest
 
 #: Architectures that need PyTorch for more than holding arrays.
 FRAMEWORK: Final = "pytorch"

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from landslide_geo.errors import DatasetError
-from landslide_geo.models.bundle import Calibration
+from landslide_geo.models.manifest import Calibration
 from landslide_geo.models.model import EPSILON, calibrated
 from landslide_geo.training.metrics import BINS, Histogram
 

@@ -20,7 +20,7 @@ from landslide_geo.chips import landslide4sense_rgb, negatives
 from landslide_geo.chips.landslide4sense_rgb import BANDS, SIZE, Patches
 from landslide_geo.config import TrainParams
 from landslide_geo.models import Bundle, BundleManifest, Model, build, save_bundle
-from landslide_geo.models.bundle import Calibration, InputBand, Threshold, Training
+from landslide_geo.models.manifest import Calibration, InputBand, Threshold, Training
 from landslide_geo.training.calibration import calibrate_histogram, fit_platt
 from landslide_geo.training.card import model_card
 from landslide_geo.training.evaluate import hardware, raw_histogram, score

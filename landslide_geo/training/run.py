@@ -7,17 +7,13 @@ from pathlib import Path
 
 from landslide_geo.chips.landslide4sense_rgb import BANDS
 from landslide_geo.config import TrainParams
-from landslide_geo.errors import LandslideError, OutputError
+from landslide_geo.errors import MissingExtraError, OutputError
 from landslide_geo.models import Bundle, build, list_bundles, read_manifest
 from landslide_geo.training.package import load_splits, package, rule_arguments
 
 RULE = "red_minus_green"
 L4S = "Landslide4Sense-RGB, published training patches without the test patches (MIT, IARAI)"
 NEGATIVES = "hard negatives: Sentinel-2 scene of Chittagong without its held-out strip (Copernicus Sentinel data)"
-
-
-class MissingExtraError(LandslideError, ImportError):
-    """A command needs an extra that is not installed."""
 
 
 def train(root: Path, *, scene: Path | None, out: Path, params: TrainParams, resume: bool = True) -> Bundle:

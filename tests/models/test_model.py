@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from landslide_geo.errors import ParameterError
 from landslide_geo.models import build, calibrated, load_model
-from landslide_geo.models.bundle import Calibration
+from landslide_geo.models.manifest import Calibration
 
 PLATT = Calibration(slope=1.3, intercept=-0.7, prevalence=0.04, data="none")
 probabilities = arrays(np.float32, st.integers(1, 30), elements=st.floats(0, 1, width=32))

@@ -1,0 +1,90 @@
+"""What a bundle says about its model: the schema of ``bundle.json``."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from landslide_geo.config import StretchParams
+from landslide_geo.models.registry import ARCHITECTURES
+
+MANIFEST: Final = "bundle.json"
+WEIGHTS: Final = "model.safetensors"
+SCHEMA_VERSION: Final = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InputBand(_Part):
+    """One input band."""
+
+    name: str = Field(description="name in the band vocabulary")
+    unit: str = Field(description="unit of the values before normalisation")
+
+
+class Threshold(_Part):
+    """Where calibrated probability becomes a decision."""
+
+    value: float = Field(gt=0, lt=1)
+    how: str = Field(description="on what data and by what measure it was found")
+
+
+class Calibration(_Part):
+    """Platt scaling: the calibrated logit is ``slope`` × the raw logit + ``intercept``."""
+
+    method: Literal["platt"] = "platt"
+    slope: float = Field(gt=0, description="above zero, so that calibration never changes an order")
+    intercept: float
+    prevalence: float = Field(gt=0, lt=1, description="share of landslide pixels in the data it was fitted on")
+    data: str = Field(description="what it was fitted on")
+
+
+class Training(_Part):
+    """Where the weights come from."""
+
+    data: tuple[str, ...]
+    split: str
+    seed: int
+    command: str = Field(description="the command that makes this bundle again")
+    parameters: dict[str, Any] = {}
+
+
+class BundleManifest(_Part):
+    """``bundle.json``."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    description: str
+    task: Literal["segmentation"] = "segmentation"
+    architecture: str
+    arguments: dict[str, Any] = {}
+    bands: tuple[InputBand, ...] = Field(min_length=1)
+    normalisation: StretchParams
+    gsd_m: tuple[float, float] = Field(description="range of ground sampling distances the model was made for (m)")
+    gsd_native_m: float = Field(gt=0, description="ground sampling distance of the training data (m)")
+    reflectance: str = Field(description="level of processing of the input, such as surface reflectance")
+    window: int = Field(ge=32, multiple_of=32, description="side of a window in pixels")
+    overlap: int = Field(ge=0)
+    tta: Literal[1, 2, 4, 8] = Field(description="symmetries averaged by default")
+    threshold: Threshold
+    calibration: Calibration
+    training: Training
+    metrics: dict[str, dict[str, Any]] = {}
+    licence: str
+    versions: dict[str, str] = {}
+    code_revision: str = ""
+    created: str = Field(description="date and time, ISO 8601, UTC")
+
+    @model_validator(mode="after")
+    def _agree(self) -> BundleManifest:
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(f"architecture {self.architecture!r} is not one of {', '.join(ARCHITECTURES)}")
+        if self.overlap >= self.window:
+            raise ValueError(f"overlap {self.overlap} must be smaller than window {self.window}")
+        gains = self.normalisation.gains
+        if gains is not None and len(gains) != len(self.bands):
+            raise ValueError(f"normalisation has {len(gains)} gains for {len(self.bands)} bands")
+        return self
