@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="The models that come with the package, and any bundle.", no_args_is_help=True)
+app = typer.Typer(help="The models that come with the package, and any bundle.")
 
 
 @app.command("list")

@@ -67,6 +67,7 @@ def scan(
     """
     from landslide_geo.cli.show import show_result
     from landslide_geo.config import ScanParams, validated
+    from landslide_geo.errors import ParameterError
     from landslide_geo.pipeline.scan import scan as run
 
     given = {
@@ -78,6 +79,8 @@ def scan(
         ScanParams, {key: value for key, value in given.items() if value is not None}, where="landslide scan"
     )
     event_name, _, when = (event or "").partition("@")
+    if event is not None and not (event_name and when):
+        raise ParameterError(f"--event {event}: name and day are both needed; write it as Iburi@2018-09-06")
     event_day = day(when or None, "--event")
     result = run(
         sources, out, dem=dem, aoi=aoi, params=params, crs=crs, resolution=resolution, date=day(date, "--date"),

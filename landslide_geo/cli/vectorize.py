@@ -30,4 +30,6 @@ def vectorize(
     params = validated(VectorizeParams, changes, where="landslide vectorize")
     inventory = vectorize_file(probability, out, params=params, dem=dem)
     area = inventory.landslides["area_m2"].sum() / 1e4
+    if inventory.landslides["slope_mean_deg"].isna().all() and len(inventory.landslides):
+        typer.echo("Note: no elevation model: slopes did not screen objects; give one with --dem", err=True)
     typer.echo(f"{len(inventory.landslides):,} landslides, {area:,.1f} ha → {out}")

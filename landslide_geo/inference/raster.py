@@ -170,7 +170,12 @@ def _key(source: object, opened: WindowSource, grid: WindowGrid, batch_size: int
     """Digest of all that decides a strip's bytes, save ``predict``: a changed input is never mixed with old strips."""
     if isinstance(source, Scene):
         paths = [band.path for band in source.bands] + ([source.dem] if source.dem else [])
-        what: object = [[band.name, band.index] for band in source.bands]
+        what: object = [
+            [[band.name, band.index] for band in source.bands],
+            None if source.aoi is None else source.aoi.wkt,
+            source.sun,
+            source.reflectance_scale,
+        ]
     elif isinstance(source, str | Path):
         paths, what = [Path(source)], None
     else:

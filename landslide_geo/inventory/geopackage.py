@@ -38,7 +38,7 @@ def write_geopackage(path: Path, inventory: Inventory) -> None:
         schema.VISIBILITY: inventory.visibility,
         schema.REVIEWED_EXTENT: inventory.reviewed_extent,
     }
-    _refuse_open_database(path)
+    refuse_open_database(path)
     with replacing(path, also=(DataSourceError, sqlite3.Error)) as part:
         for layer, frame in frames.items():
             _write_layer(part, layer, frame, append=part.exists())
@@ -71,7 +71,12 @@ def read_layer(path: Path, layer: str = schema.LANDSLIDES.name) -> gpd.GeoDataFr
     return schema.frame(expected, columns, raw.geometry.to_numpy(), crs=raw.crs)
 
 
-def _refuse_open_database(path: Path) -> None:
+def refuse_open_database(path: Path) -> None:
+    """Check that no other program is writing to a GeoPackage.
+
+    Raises:
+        OutputError: one is; its log lies beside the file.
+    """
     for suffix in ("-wal", "-journal"):
         # The leftover log of an open database would be replayed into the new file and ruin it.
         if Path(f"{path}{suffix}").exists():

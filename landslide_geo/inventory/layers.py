@@ -37,6 +37,7 @@ class Layers:
     uncertainty: Path | None = None  # float32
     change: Path | None = None  # float32 −1…1, positive = vegetation lost, NaN where either date is not clear
     dem: Path | None = None  # elevation in metres, own grid and CRS
+    dem_band: int = 1  # of that file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +132,7 @@ def vectorize(
         ground: Path | None = None
         if layers.dem is not None:
             ground = Path(folder) / "terrain.tif"
-            terrain.prepare(layers.dem, ground, bounds=bounds, rows=rows)
+            terrain.prepare(layers.dem, ground, band=layers.dem_band, bounds=bounds, rows=rows)
             p90 = measure.zonal(ground, outlines, [measure.p90], band=terrain.SLOPE)[:, 0]
             steep = ~(p90 < min_slope_deg)
             too_flat = int((~steep).sum())

@@ -14,11 +14,13 @@ import numpy as np
 import rasterio
 import shapely
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 from rasterio.features import shapes
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from landslide_geo.errors import ParameterError
+from landslide_geo.scene.grid import is_metric_square
 from landslide_geo.scene.raster_io import open_raster, reading
 
 #: Objects hang together by pixel edges; 8-connection would merge neighbours that only touch at a corner.
@@ -45,6 +47,9 @@ def open_metric(path: Path) -> DatasetReader:
     if not crs.is_projected or abs(crs.linear_units_factor[1] - 1) > 1e-9 or transform.b or transform.d:
         dataset.close()
         raise ParameterError(f"{path}: areas need a north-up grid in metres; warp it to UTM first (its CRS is {crs})")
+    if abs(transform.a + transform.e) < 1e-6 * transform.a and not is_metric_square(GeoBox.from_rio(dataset)):
+        dataset.close()
+        raise ParameterError(f"{path}: a metre of its CRS ({crs}) is not a metre on the ground; warp it to UTM first")
     return dataset
 
 

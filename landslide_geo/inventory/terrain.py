@@ -26,11 +26,12 @@ ELEVATION, SLOPE, ASPECT_SIN, ASPECT_COS = 1, 2, 3, 4
 HALO = 3
 
 
-def prepare(dem: Path, out: Path, *, bounds: BoundingBox, rows: int = 512) -> None:
+def prepare(dem: Path, out: Path, *, bounds: BoundingBox, band: int = 1, rows: int = 512) -> None:
     """Write elevation, slope and aspect of ``dem`` around ``bounds`` as a four-band float32 GeoTIFF.
 
     Args:
         dem: elevation model in metres, any grid and CRS.
+        band: of that file, 1-based.
         out: GeoTIFF to write; bands as the constants of this module, NaN where unknown.
         bounds: the scene's extent, with its CRS.
         rows: height of the bands that are worked on one after the other; bounds memory, never changes the result.
@@ -57,7 +58,7 @@ def prepare(dem: Path, out: Path, *, bounds: BoundingBox, rows: int = 512) -> No
                 # One more row on either side, so that the seams of bands have the same gradients as everything else.
                 first, last = max(top - 1, 0), min(bottom + 1, height)
                 part = Window(window.col_off, window.row_off + first, width, last - first)
-                elevation = source.read(1, window=part, masked=True, out_dtype="float32").filled(np.nan)
+                elevation = source.read(band, window=part, masked=True, out_dtype="float32").filled(np.nan)
                 aspect = np.radians(aspect_degrees(elevation, resolution))
                 bands = np.stack([elevation, slope_degrees(elevation, resolution), np.sin(aspect), np.cos(aspect)])
                 target.write(bands[:, top - first : bottom - first], window=Window(0, top, width, bottom - top))

@@ -8,7 +8,7 @@ from pathlib import Path
 from landslide_geo.config import ScanParams
 from landslide_geo.errors import FetchError, SourceNotFoundError
 from landslide_geo.pipeline.scan import Progress, ScanResult, scan
-from landslide_geo.scene.fetch import fetch_scene
+from landslide_geo.scene.fetch import FetchedScene, fetch_scene
 from landslide_geo.simulate import write_scene
 
 
@@ -36,8 +36,8 @@ def demo(
     if not simulated:
         try:
             say("Fetching the Hokkaido scene (Sentinel-2 before and after the September 2018 earthquake, DSM) …")
-            fetched = fetch_scene("hokkaido", data, mirror=mirror)
-        except (FetchError, SourceNotFoundError) as error:
+            fetched = _fetched(data, mirror)
+        except FetchError as error:
             say(f"The real scene cannot be had: {error}")
         else:
             sample = fetched.sample
@@ -51,3 +51,11 @@ def demo(
         made.sources, out / "simulated", dem=made.dem, params=params, name="Simulated scene",
         credits="Simulated scene", resume=True, overwrite=True, progress=progress,
     )  # fmt: skip
+
+
+def _fetched(data: Path, mirror: Path | None) -> FetchedScene:
+    """The scene from the mirror, else from the network."""
+    try:
+        return fetch_scene("hokkaido", data, mirror=mirror)
+    except SourceNotFoundError:
+        return fetch_scene("hokkaido", data)

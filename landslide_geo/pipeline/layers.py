@@ -14,7 +14,7 @@ from landslide_geo.scene.grid import Block, blocks
 from landslide_geo.scene.indices import normalised_difference, relative_ndvi_loss
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.terrain import hillshade
-from landslide_geo.scene.visibility import is_valid
+from landslide_geo.scene.visibility import Visibility, is_valid
 
 FloatArray = NDArray[np.float32]
 
@@ -26,11 +26,19 @@ _SAMPLES = 64
 
 
 def write_visibility(scene: Scene, path: Path, *, needed: tuple[str, ...]) -> None:
-    """The `Visibility` code of each pixel, uint8; 0 (no data) is the file's nodata value."""
+    """The `Visibility` code of each pixel, uint8; 0 (no data) is the file's nodata value.
+
+    Outside the area of interest nothing was looked at, which is no data too: densities are per area that was mapped.
+    """
+
+    def codes(block: Block) -> NDArray[np.uint8]:
+        seen = scene.read_visibility(block, needed=needed)
+        return np.where(scene.inside_aoi(block), seen, np.uint8(Visibility.NODATA))[None]
+
     write_cog(
         path,
         scene.geobox,
-        lambda block: scene.read_visibility(block, needed=needed)[None],
+        codes,
         count=1,
         dtype="uint8",
         nodata=0,

@@ -33,7 +33,7 @@ def describe_inputs(scene: Scene, aoi: Path | None) -> list[dict[str, Any]]:
         {"role": band.name, "path": str(band.path), "band": band.index} for band in scene.bands
     ]
     if scene.dem is not None:
-        files.append({"role": "dem", "path": str(scene.dem), "band": 1})
+        files.append({"role": "dem", "path": str(scene.dem), "band": scene.dem_band})
     if aoi is not None:
         files.append({"role": "aoi", "path": str(aoi), "band": None})
     sums = {path: file_sha256(Path(path)) for path in {entry["path"] for entry in files}}

@@ -270,13 +270,13 @@ class _Job:
             (review / "pre.tif", lambda p: rasters.write_display(self.scene, p, pre=True)),
             (review / "hillshade.tif", lambda p: rasters.write_hillshade(self.scene, p)),
             (folder / "rdndvi.tif", lambda p: rasters.write_rdndvi(self.scene, p)),
-            (folder / "change.tif", lambda p: rasters.write_change(self.scene, p)),
+            (review / "change.tif", lambda p: rasters.write_change(self.scene, p)),
         ):
             if not path.exists():
                 write(path)
 
     def _inventory(self, folder: Path, detected_at: datetime) -> Inventory:
-        change = folder / "change.tif"
+        change = folder / REVIEW / "change.tif"
         inventory = vectorize(
             Layers(
                 probability=folder / "probability.tif",
@@ -284,6 +284,7 @@ class _Job:
                 uncertainty=folder / "uncertainty.tif",
                 change=change if change.exists() else None,
                 dem=self.scene.dem,
+                dem_band=self.scene.dem_band,
             ),
             Provenance(
                 scene_id=self.scene.scene_id,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -24,14 +26,14 @@ def vectorize_file(
 ) -> Inventory:
     """Write the landslides of a probability raster.
 
-    Where the raster lies in the folder of a scan, what that scan knows (visibility, uncertainty, threshold, model) is
-    used; otherwise pixels with a value count as clear.
+    Where the raster lies in the folder of a scan, what that scan knows (visibility, uncertainty, change, elevation
+    model, threshold, model, dates, event) is used; otherwise pixels with a value count as clear.
 
     Args:
         probability: raster of probabilities 0–1 on a projected grid, nodata or NaN where unknown.
         out: GeoPackage to write; replaced if it exists.
         params: threshold and least area and slope. A threshold is needed where no scan knows one.
-        dem: elevation model in metres, on any grid.
+        dem: elevation model in metres, on any grid; none takes the scan's, if it is still there.
 
     Raises:
         ParameterError: no threshold is known.
@@ -47,37 +49,89 @@ def vectorize_file(
     threshold = params.threshold or record.get("parameters", {}).get("threshold")
     if threshold is None:
         raise ParameterError(f"{source}: no scan beside it tells a threshold; give one with --threshold, e.g. 0.5")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{target.parent}: cannot be made ({error.strerror})") from None
-    model = record.get("model", {})
-    uncertainty, seen = source.parent / "uncertainty.tif", source.parent / REVIEW / "visibility.tif"
+    known = _known(record, source.parent)
+    elevation = Path(dem) if dem is not None else known.dem
+    if elevation is not None:
+        with open_raster(elevation, what="elevation model"):
+            pass
+    seen = known.visibility
     with tempfile.TemporaryDirectory(prefix="landslide-") as folder:
-        if not (record and seen.exists()):
+        if seen is None:
             seen = Path(folder) / "visibility.tif"
             _visibility_of(source, seen)
         inventory = vectorize(
             Layers(
                 probability=source,
                 visibility=seen,
-                uncertainty=uncertainty if record and uncertainty.exists() else None,
-                dem=None if dem is None else Path(dem),
+                uncertainty=known.uncertainty,
+                change=known.change,
+                dem=elevation,
+                dem_band=1 if dem is not None else known.dem_band,
             ),
-            Provenance(
+            replace(
+                known.provenance,
                 scene_id=record.get("scene_id", source.stem),
-                detected_at=datetime.now(UTC),
-                dem_source=None if dem is None else Path(dem).name,
-                model_id=model.get("name"),
-                model_sha256=model.get("sha256"),
+                dem_source=None if elevation is None else elevation.name,
                 threshold=threshold,
             ),
             threshold=threshold,
             min_area_m2=params.min_area_m2,
             min_slope_deg=params.min_slope_deg,
         )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{target.parent}: cannot be made ({error.strerror})") from None
     write_geopackage(target, inventory)
     return inventory
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """What the scan beside a raster knows; nothing where there is none."""
+
+    provenance: Provenance
+    visibility: Path | None = None
+    uncertainty: Path | None = None
+    change: Path | None = None
+    dem: Path | None = None
+    dem_band: int = 1
+
+
+def _known(record: dict[str, Any], folder: Path) -> _Known:
+    now = datetime.now(UTC)
+    if not record:
+        return _Known(provenance=Provenance(scene_id="", detected_at=now))
+
+    def there(name: str) -> Path | None:
+        return folder / name if (folder / name).exists() else None
+
+    settings, model = record["parameters"], record["model"]
+    event, day = settings.get("event") or (None, None)
+    dem = next((entry for entry in record["inputs"] if entry["role"] == "dem"), None)
+    there_still = dem is not None and Path(dem["path"]).exists()
+    return _Known(
+        provenance=Provenance(
+            scene_id=record["scene_id"],
+            scene_ids=(record["scene_id"],),
+            detected_at=now,
+            date_post=_day(record["date_post"]),
+            date_pre=_day(record["date_pre"]),
+            model_id=model["name"],
+            model_sha256=model["sha256"],
+            event_id=event,
+            event_date=_day(day),
+        ),
+        visibility=there(f"{REVIEW}/visibility.tif"),
+        uncertainty=there("uncertainty.tif"),
+        change=there(f"{REVIEW}/change.tif"),
+        dem=Path(dem["path"]) if dem is not None and there_still else None,
+        dem_band=dem["band"] if dem is not None else 1,
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
 
 
 def _visibility_of(probability: Path, out: Path) -> None:

@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
-from landslide_geo.errors import OutputError
+from landslide_geo.errors import LandslideError, OutputError
+from landslide_geo.inventory import refuse_open_database
 
 RECORD: Final = "scan.json"
 REVIEW: Final = "review"
@@ -23,6 +24,7 @@ FILES: Final = (
     "review/pre.tif",
     "review/hillshade.tif",
     "review/visibility.tif",
+    "review/change.tif",
     "landslides.gpkg",
     "review.qgz",
     "quicklook.png",
@@ -43,7 +45,8 @@ class Workspace:
     def __init__(self, out: Path, key: str) -> None:
         self.out, self.key = out, key
         self.partial = out / f".partial-{key}"
-        self._made_out = False
+        self._made: list[Path] = []
+        self._committing = False
 
     def finished(self) -> dict[str, Any] | None:
         """The record of a finished scan with this key, or None."""
@@ -58,22 +61,25 @@ class Workspace:
         Raises:
             OutputError: the folder cannot be written, or holds another scan and ``overwrite`` is off.
         """
-        other = [name for name in FILES if (self.out / name).exists()]
-        record = read_record(self.out)
-        committing = record is None and self.partial.is_dir() and resume
-        if other and not overwrite and not committing and (record is None or record.get("key") != self.key):
-            raise OutputError(
-                f"{self.out}: holds another scan ({other[0]}); choose another folder with --out, "
-                "or replace it with --overwrite"
-            )
-        self._made_out = not self.out.exists()
         try:
+            other = [name for name in FILES if (self.out / name).exists()]
+            record = read_record(self.out)
+            committing = record is None and self.partial.is_dir() and resume
+            if other and not overwrite and not committing and (record is None or record.get("key") != self.key):
+                raise OutputError(
+                    f"{self.out}: holds another scan ({other[0]}); choose another folder with --out, "
+                    "or replace it with --overwrite"
+                )
+            refuse_open_database(self.out / "landslides.gpkg")
+            self._made = [folder for folder in (self.out, *self.out.parents) if not folder.exists()]
             if self.partial.exists() and not resume:
                 shutil.rmtree(self.partial)
             (self.partial / REVIEW).mkdir(parents=True, exist_ok=True)
             probe = self.partial / ".writable"
             probe.touch()
             probe.unlink()
+        except LandslideError:
+            raise
         except OSError as error:
             raise OutputError(
                 f"{self.out}: cannot be written ({error.strerror}); choose a folder you can write with --out"
@@ -87,6 +93,8 @@ class Workspace:
         Raises:
             OutputError: a file cannot be moved.
         """
+        refuse_open_database(self.out / "landslides.gpkg")
+        self._committing = True
         try:
             (self.partial / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
             # From here until the new record is in place, the folder counts as unfinished.
@@ -98,17 +106,27 @@ class Workspace:
                     source.replace(target)
                 elif name != RECORD and name not in record["outputs"]:
                     target.unlink(missing_ok=True)
-            shutil.rmtree(self.partial)
+            # What interrupted scans with other settings left is of no use beside a finished one.
+            for leftover in self.out.glob(".partial-*"):
+                shutil.rmtree(leftover)
         except OSError as error:
-            raise OutputError(f"{self.out}: cannot be written ({error.strerror})") from None
+            raise OutputError(
+                f"{self.out}: cannot be written ({error.strerror}); mend that and run again with --resume"
+            ) from None
 
     def discard(self) -> None:
-        """Remove what this run wrote: after an error of the user's, nothing half-written stays."""
+        """Remove what this run wrote: after an error of the user's, nothing half-written stays.
+
+        Once files are being moved into place, the rest of them is kept for ``--resume`` instead: removing them would
+        leave neither the old result nor the new one.
+        """
+        if self._committing:
+            return
         shutil.rmtree(self.partial, ignore_errors=True)
-        if self._made_out:
-            # Parents that were made on the way stay only if something else has been put there.
+        for folder in self._made:
+            # Folders that were made on the way stay only if something else has been put there.
             with contextlib.suppress(OSError):
-                self.out.rmdir()
+                folder.rmdir()
 
 
 def read_record(out: Path) -> dict[str, Any] | None:

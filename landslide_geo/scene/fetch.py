@@ -120,7 +120,7 @@ def fetch_scene(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose a folder you can write") from None
-    download = _copy_from(_mirrored(sample, mirror)) if mirror is not None else _from_network
+    download = _copy_from(sample, mirror) if mirror is not None else _from_network
     pooch.get_logger().setLevel(logging.ERROR)
     keeper = pooch.create(
         path=folder,
@@ -167,8 +167,10 @@ def _mirrored(sample: Sample, mirror: Path) -> Path:
     )
 
 
-def _copy_from(folder: Path) -> Callable[..., None]:
+def _copy_from(sample: Sample, mirror: Path) -> Callable[..., None]:
     def copy(url: str, output_file: Any, keeper: pooch.Pooch) -> None:
+        # Looked for only when a file is wanted: files that are here already need no mirror.
+        folder = _mirrored(sample, mirror)
         path = url.removeprefix(keeper.base_url)
         if not (folder / path).is_file():
             raise SourceNotFoundError(f"{folder / path}: missing in the mirror; copy it there or use the network")

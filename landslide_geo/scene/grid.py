@@ -134,10 +134,23 @@ def scene_geobox(first: GeoBox, *, gsd: float, crs: str | None = None, resolutio
                 f"--crs {crs}: is geographic; landslide areas need a projected CRS in metres, e.g. UTM"
             )
     step = gsd if resolution is None else resolution
+    if crs is not None and target is not None:
+        _check_true_metres(first, target, crs)
     bounds = (
         first.footprint(target).boundingbox if target is not None and target != first.crs else first.extent.boundingbox
     )
     return GeoBox.from_bbox(_snapped(bounds, step), crs=target, resolution=step)
+
+
+def _check_true_metres(first: GeoBox, target: CRS, name: str) -> None:
+    centre = first.footprint(target).centroid.coords[0]
+    probe = GeoBox.from_bbox((centre[0], centre[1], centre[0] + 100, centre[1] + 100), crs=target, resolution=10)
+    if not is_metric_square(probe):
+        size = ground_sample_distance(probe)
+        raise ParameterError(
+            f"--crs {name}: 10 of its units are {size[0]:.1f} × {size[1]:.1f} m on the ground here, so areas would be "
+            "wrong; use the UTM zone or a national grid in metres"
+        )
 
 
 def _snapped(bounds: BoundingBox, step: float) -> BoundingBox:

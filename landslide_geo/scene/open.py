@@ -60,7 +60,8 @@ def open_scene(
         raise MissingBandError(f"the scene has only {names}; name at least one band of the event date, e.g. red=B4.tif")
     with open_raster(first.path) as dataset:
         geobox = scene_geobox(GeoBox.from_rio(dataset), gsd=gsd, crs=crs, resolution=resolution)
-    dem_path = Path(dem).expanduser() if dem is not None else _terrain_source(bands)
+    inside = next((band for band in bands if band.name == "elevation"), None)
+    dem_path = Path(dem).expanduser() if dem is not None else inside.path if inside is not None else None
     for band in bands:
         _check_overlap(band.path, geobox, what=f"band {band.name}", first=first)
     if dem_path is not None:
@@ -71,6 +72,7 @@ def open_scene(
         bands=bands,
         reflectance_scale=_reflectance_scale(bands),
         dem=dem_path,
+        dem_band=inside.index if dem is None and inside is not None else 1,
         aoi=None if aoi is None else read_aoi(Path(aoi).expanduser(), geobox),
         date=date,
         date_pre=date_pre,
@@ -105,10 +107,6 @@ def read_aoi(path: Path, geobox: GeoBox) -> BaseGeometry:
     return area
 
 
-def _terrain_source(bands: Sequence[BandSource]) -> Path | None:
-    return next((band.path for band in bands if band.name == "elevation"), None)
-
-
 def _check_overlap(path: Path, geobox: GeoBox, *, what: str, first: BandSource) -> None:
     with open_raster(path, what=what) as dataset:
         other = GeoBox.from_rio(dataset)
@@ -117,7 +115,8 @@ def _check_overlap(path: Path, geobox: GeoBox, *, what: str, first: BandSource) 
         return
     # Compared in the raster's own CRS: a far-away raster may have no finite coordinates in the scene's.
     footprint = geobox.footprint(other.crs) if other.crs is not None and other.crs != geobox.crs else geobox.extent
-    if not footprint.geom.intersects(box(bounds.left, bounds.bottom, bounds.right, bounds.top)):
+    shared = footprint.geom.intersection(box(bounds.left, bounds.bottom, bounds.right, bounds.top)).area
+    if not shared > abs(other.resolution.x * other.resolution.y):  # sharing an edge is no overlap
         raise NoOverlapError(
             f"{path}: the {what} does not overlap {first.name} ({first.path}); check that both are of the same place"
         )

@@ -44,6 +44,7 @@ class Scene:
         bands: where each band's pixels are.
         reflectance_scale: factor from stored values to reflectance 0–1; None where units are unknown (8-bit images).
         dem: elevation model in metres, on any grid, or None.
+        dem_band: 1-based index of the elevation in that file.
         aoi: area of interest in the grid's CRS, or None for everywhere.
         date, date_pre: acquisition days of the bands without and with ``pre_``.
         sun: direction of the sun at the later date, or None where it is not known.
@@ -54,6 +55,7 @@ class Scene:
     bands: tuple[BandSource, ...]
     reflectance_scale: float | None = None
     dem: Path | None = None
+    dem_band: int = 1
     aoi: BaseGeometry | None = None
     date: dt.date | None = None
     date_pre: dt.date | None = None
@@ -188,7 +190,7 @@ class Scene:
         if names not in readers:
             by_name = {band.name: band for band in self.bands}
             if self.dem is not None:
-                by_name.setdefault("elevation", BandSource("elevation", self.dem))
+                by_name.setdefault("elevation", BandSource("elevation", self.dem, self.dem_band))
             readers[names] = BandReader([by_name[name] for name in names], self.geobox)
         return readers[names]
 

@@ -34,7 +34,7 @@ def staged(scene: Scene, folder: Path) -> Scene:
     """
     bands = list(scene.bands)
     if scene.dem is not None and "elevation" not in scene.names:
-        bands.append(BandSource("elevation", scene.dem))
+        bands.append(BandSource("elevation", scene.dem, scene.dem_band))
     moved: dict[str, Path] = {}
     for band in bands:
         with open_raster(band.path) as dataset:

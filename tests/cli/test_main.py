@@ -48,6 +48,7 @@ BAD = {
     "a value out of range": (["{red}", "{green}", "{blue}", "--threshold", "2"], "threshold"),
     "a value of the wrong type": (["{red}", "--min-area", "many"], "--min-area"),
     "a day that is none": (["{red}", "{green}", "{blue}", "--date", "yesterday"], "write it as 2018-09-06"),
+    "half an event": (["{red}", "{green}", "{blue}", "--event", "Iburi"], "name and day are both needed"),
     "a geographic CRS": (["{red}", "{green}", "{blue}", "--crs", "EPSG:4326"], "is geographic"),
 }
 
@@ -111,6 +112,8 @@ def test_vectorize_takes_the_threshold_of_the_scan_beside_it(files, simulated, t
     theirs = gpd.read_file(out / "landslides.gpkg", layer="landslides")
     assert list(ours["landslide_id"]) == list(theirs["landslide_id"])
     assert ours.geometry.equals(theirs.geometry)
+    assert run(arguments) == 0, "the scan knows its elevation model too"
+    assert list(gpd.read_file(target, layer="landslides")["slope_mean_deg"]) == list(theirs["slope_mean_deg"])
     assert run([*arguments, "--threshold", "0.9"]) == 0
     assert gpd.read_file(target, layer="landslides")["area_m2"].sum() < theirs["area_m2"].sum()
     capfd.readouterr()

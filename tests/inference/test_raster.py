@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import rasterio
 from rasterio.env import get_gdal_config
 from rasterio.transform import from_origin
+from shapely import box
 
-from landslide_geo import predict_raster
+from landslide_geo import open_scene, predict_raster
 from landslide_geo.errors import ParameterError, SourceNotFoundError, UnreadableRasterError
-from landslide_geo.inference.raster import gdal_memory
+from landslide_geo.inference.raster import _key, as_window_source, gdal_memory
+from landslide_geo.inference.windows import WindowGrid
 
 
 def total(batch: np.ndarray) -> np.ndarray:
@@ -88,6 +92,14 @@ def test_missing_raster_is_named(tmp_path):
 def test_the_block_cache_is_a_quarter_of_the_budget_in_bytes():
     with gdal_memory(1024):
         assert get_gdal_config("GDAL_CACHEMAX") == 256 * 2**20
+
+
+def test_strips_of_another_area_are_not_taken_up(simulated):
+    scene = open_scene(simulated.sources)
+    grid = WindowGrid(scene.height, scene.width, 128, 32)
+    half = replace(scene, aoi=box(*scene.geobox.extent.boundingbox.bbox).buffer(-500))
+    keys = [_key(s, as_window_source(s), grid, 4) for s in (scene, half, replace(scene, reflectance_scale=None))]
+    assert len(set(keys)) == 3
 
 
 def test_too_small_a_budget_is_refused_with_the_one_that_would_do(raster, tmp_path):

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+import rasterio.transform
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -107,3 +109,14 @@ def test_grids_that_cannot_measure_areas_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.tif").write_text("no raster")
     with pytest.raises(UnreadableRasterError):
         polygons.open_metric(tmp_path / "text.tif")
+
+
+def test_a_grid_whose_metres_are_not_metres_is_refused(tmp_path):
+    path = tmp_path / "mercator.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", height=8, width=8, count=1, dtype="float32", crs="EPSG:3857",
+        transform=rasterio.transform.from_origin(1.58e7, 5.3e6, 10, 10),
+    ) as dataset:  # fmt: skip
+        dataset.write(np.ones((1, 8, 8), dtype="float32"))
+    with pytest.raises(ParameterError, match="is not a metre on the ground"):
+        polygons.open_metric(path)

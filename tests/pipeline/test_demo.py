@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from landslide_geo.config import ScanParams
 from landslide_geo.pipeline.demo import demo
+from landslide_geo.scene import fetch
 
 RULE = ScanParams(model="red_minus_green")
 
 
-def test_without_mirror_or_network_it_says_so_and_scans_a_simulated_scene(tmp_path):
+def test_without_mirror_or_network_it_says_so_and_scans_a_simulated_scene(tmp_path, monkeypatch):
     said: list[str] = []
-    # A mirror that lacks the scene stands for a machine that cannot get it.
+    # A mirror that lacks the scene, and an address where nobody answers.
+    gone = replace(fetch.SAMPLES["hokkaido"], base_url="http://127.0.0.1:9/")
+    monkeypatch.setitem(fetch.SAMPLES, "hokkaido", gone)
+    monkeypatch.setattr(fetch, "_RETRIES", 0)
     options = {"data": tmp_path / "data", "mirror": tmp_path, "say": said.append, "progress": False}
     result = demo(tmp_path / "out", params=RULE, **options)
     assert "cannot be had" in said[1]

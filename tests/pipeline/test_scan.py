@@ -16,7 +16,7 @@ import rasterio
 from rasterio.features import rasterize
 from shapely import box
 
-from landslide_geo import scan
+from landslide_geo import open_scene, scan
 from landslide_geo.config import ScanParams
 from landslide_geo.errors import EmptyAOIError, OutputError, ParameterError, UnreadableRasterError
 from landslide_geo.pipeline.scan import ScanResult
@@ -25,7 +25,8 @@ from landslide_geo.simulate import SimulatedScene
 RULE = ScanParams(model="red_minus_green")
 FILES = [
     "probability.tif", "probability.qml", "uncertainty.tif", "rdndvi.tif", "review/post.tif", "review/pre.tif",
-    "review/hillshade.tif", "review/visibility.tif", "landslides.gpkg", "review.qgz", "quicklook.png", "report.html",
+    "review/hillshade.tif", "review/visibility.tif", "review/change.tif", "landslides.gpkg",
+    "review.qgz", "quicklook.png", "report.html",
     "item.json", "scan.json",
 ]  # fmt: skip
 
@@ -123,7 +124,7 @@ def test_another_scan_needs_overwrite_and_then_leaves_nothing_of_the_old_one(sim
     assert (out / "scan.json").read_bytes() == before
     assert listing(out) == sorted(FILES)
     scan(rgb, out, params=RULE, overwrite=True)
-    gone = {"rdndvi.tif", "review/pre.tif", "review/hillshade.tif"}
+    gone = {"rdndvi.tif", "review/pre.tif", "review/hillshade.tif", "review/change.tif"}
     assert listing(out) == sorted(set(FILES) - gone)
     warnings = json.loads((out / "scan.json").read_text())["warnings"]
     assert any("no elevation model" in text for text in warnings)
@@ -166,6 +167,7 @@ def test_only_the_area_of_interest_is_mapped(simulated, tmp_path, finished):
     assert np.isnan(part[:, middle:]).all()
     np.testing.assert_array_equal(part[:, :middle], whole[:, :middle]), "what lies inside does not change"
     assert gpd.read_file(result.out / "landslides.gpkg", layer="landslides").within(half.buffer(1)).all()
+    assert result.summary["visible_m2"] <= half.area < finished.summary["visible_m2"], "only what was mapped is visible"
 
 
 def test_an_area_between_pixel_centres_is_refused(simulated, tmp_path):
@@ -196,6 +198,22 @@ def test_a_scene_without_a_landslide_is_a_result_too(tmp_path, simulated):
     with sqlite3.connect(result.out / "landslides.gpkg") as db:
         layers = {row[0] for row in db.execute("SELECT table_name FROM gpkg_contents")}
     assert {"landslides", "crowns", "visibility", "reviewed_extent", "layer_styles"} <= layers
+
+
+def test_elevation_inside_a_file_of_several_bands_is_the_one_that_is_used(simulated, tmp_path, finished):
+    paths = dict(source.split("=") for source in simulated.sources)
+    with rasterio.open(paths["red"]) as dataset:
+        profile = dataset.profile | {"count": 4, "dtype": "float32", "nodata": None}
+    scene = open_scene(simulated.sources, dem=simulated.dem)
+    with rasterio.open(tmp_path / "all.tif", "w", **profile) as dataset:
+        dataset.write(scene.read(["red", "green", "blue"], scene.extent), [1, 2, 3])
+        dataset.write(scene.read_elevation(scene.extent), 4)
+        for index, name in enumerate(("red", "green", "blue", "elevation"), start=1):
+            dataset.set_band_description(index, name)
+    result = scan(tmp_path / "all.tif", tmp_path / "out", params=RULE)
+    ours, theirs = (gpd.read_file(r.out / "landslides.gpkg", layer="landslides") for r in (result, finished))
+    assert ours["elev_max_m"].max() == pytest.approx(theirs["elev_max_m"].max(), abs=15)
+    assert ours["slope_mean_deg"].median() == pytest.approx(theirs["slope_mean_deg"].median(), abs=3)
 
 
 KILLED = """

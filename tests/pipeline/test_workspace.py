@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import pytest
 
@@ -58,6 +59,49 @@ def test_discard_removes_only_what_this_run_made(tmp_path):
     old.open(resume=False, overwrite=False)
     old.discard()
     assert [p.name for p in (tmp_path / "old").iterdir()] == ["notes.txt"]
+
+
+def test_what_other_interrupted_scans_left_goes_with_the_commit(tmp_path):
+    for key in ("a", "b"):
+        space = Workspace(tmp_path / "out", key)
+        space.open(resume=False, overwrite=False)
+    space.commit(fill(space, "probability.tif"))
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["probability.tif", "scan.json"]
+
+
+def test_a_commit_that_fails_keeps_the_rest_for_resume(tmp_path):
+    space = Workspace(tmp_path / "out", "a")
+    space.open(resume=False, overwrite=False)
+    record = fill(space, "probability.tif", "landslides.gpkg")
+    (tmp_path / "out/landslides.gpkg").mkdir()  # a folder cannot be replaced by a file
+    with pytest.raises(OutputError, match="--resume"):
+        space.commit(record)
+    space.discard()
+    assert (space.partial / "landslides.gpkg").exists()
+    assert (tmp_path / "out/probability.tif").exists()
+
+
+def test_a_geopackage_that_another_program_has_open_is_not_replaced(tmp_path):
+    space = Workspace(tmp_path / "out", "a")
+    space.open(resume=False, overwrite=False)
+    record = fill(space, "landslides.gpkg")
+    space.commit(record)
+    with sqlite3.connect(tmp_path / "open.gpkg") as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE edits (id)")
+        (tmp_path / "open.gpkg-wal").rename(tmp_path / "out/landslides.gpkg-wal")
+    before = (tmp_path / "out/scan.json").read_bytes()
+    with pytest.raises(OutputError, match="another program has it open"):
+        Workspace(tmp_path / "out", "b").open(resume=False, overwrite=True)
+    assert (tmp_path / "out/scan.json").read_bytes() == before
+    assert not list((tmp_path / "out").glob(".partial-*"))
+
+
+def test_folders_made_on_the_way_go_with_a_discard(tmp_path):
+    space = Workspace(tmp_path / "x/y/z", "a")
+    space.open(resume=False, overwrite=False)
+    space.discard()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

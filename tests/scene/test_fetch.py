@@ -68,6 +68,11 @@ def test_a_mirror_serves_the_same_files(sample, tmp_path):
     assert got.dem.read_bytes() == b"dem" * 1000
 
 
+def test_files_that_are_here_need_no_mirror(sample, tmp_path):
+    fetch_scene("toy", tmp_path / "to")
+    assert fetch_scene("toy", tmp_path / "to", mirror=tmp_path / "gone").dem.exists()
+
+
 def test_a_changed_file_is_refused(sample, tmp_path):
     (sample / "dem.tif").write_bytes(b"changed")
     with pytest.raises(ChecksumError, match=r"dem\.tif.*checksum differs"):

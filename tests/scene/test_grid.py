@@ -90,7 +90,13 @@ def test_overrides():
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"crs": "EPSG:4326"}, "is geographic"), ({"crs": "moon"}, "not a coordinate"), ({"resolution": 0}, "positive")],
+    [
+        ({"crs": "EPSG:4326"}, "is geographic"),
+        ({"crs": "EPSG:3857"}, "areas would be wrong"),
+        ({"crs": "EPSG:2193"}, "areas would be wrong"),
+        ({"crs": "moon"}, "not a coordinate"),
+        ({"resolution": 0}, "positive"),
+    ],
 )
 def test_bad_overrides_are_refused(options, words):
     with pytest.raises(ParameterError, match=words):

@@ -179,6 +179,11 @@ def far(tmp_path):
     return write(tmp_path / "far.tif", RAMP, origin=(700000, 1000000))
 
 
+def beside(tmp_path):
+    """A raster that shares an edge with the others, and no ground."""
+    return write(tmp_path / "beside.tif", RAMP, origin=(500500, 4700000))
+
+
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
@@ -190,6 +195,11 @@ def far(tmp_path):
         (lambda t: ([f"red={write(t / 'a.tif', RAMP, crs=None)}"], {}), MissingCRSError, r"a\.tif.*no CRS"),
         (lambda t: ([f"pre_red={write(t / 'a.tif', RAMP)}"], {}), MissingBandError, "only pre_red"),
         (lambda t: ([f"green={far(t)}", f"red={t}/red.tif"], {}), NoOverlapError, "does not overlap green"),
+        (
+            lambda t: ([f"red={write(t / 'a.tif', RAMP)}", f"green={beside(t)}"], {}),
+            NoOverlapError,
+            "green does not overlap red",
+        ),
         (lambda t: ([f"red={write(t / 'a.tif', RAMP)}"], {"dem": far(t)}), NoOverlapError, "elevation model does not"),
         (lambda t: ([f"red={write(t / 'a.tif', RAMP)}"], {"dem": t / "no.tif"}), SourceNotFoundError, "elevation"),
     ],
