@@ -29,7 +29,6 @@ class StripStore:
         """
         self.folder = folder
         self._starts = [*grid.row_starts, grid.height]
-        self._width = grid.width
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -189,6 +189,8 @@ class _Job:
     def run(self, folder: Path, progress: Progress) -> dict[str, Any]:
         """All steps; returns the record."""
         started = datetime.now(UTC)
+        if self.scene.aoi is not None and not self._any_inside():
+            raise EmptyAOIError("the area of interest holds no pixel centre of the scene; draw a larger one")
         with self.timings.step("warp"):
             self.scene = staged(self.scene, folder / "bands")
         with self.timings.step("network"):
@@ -223,8 +225,6 @@ class _Job:
                 store, source, predict, self.grid,
                 batch_size=self.params.batch_size, memory_mb=self.params.memory_mb, report=report,
             )  # fmt: skip
-        if self.scene.aoi is not None and not self._any_inside():
-            raise EmptyAOIError("the area of interest holds no pixel centre of the scene; draw a larger one")
         spread = store.count > 1
         self._write_band(folder / "probability.tif", lambda block: store.read(block)[:1], "probability of landslide")
         self._write_band(
@@ -240,7 +240,7 @@ class _Job:
             "size": self.grid.window,
             "overlap": self.grid.overlap,
         }
-        tally_file.write_text(json.dumps(windows), encoding="utf-8")
+        _write_json(tally_file, windows)
         store.remove()
         return windows
 
@@ -252,8 +252,7 @@ class _Job:
         path = folder / "statistics.json"
         if not path.exists():
             found = scene_statistics(self.scene, self.model.bands, self.model.manifest.normalisation)
-            with replacing(path) as part:
-                part.write_text(json.dumps(found.to_json()), encoding="utf-8")
+            _write_json(path, found.to_json())
         return LocalStatistics.from_json(json.loads(path.read_text(encoding="utf-8")))
 
     def _write_band(self, path: Path, read: Callable[[Block], Any], description: str) -> None:
@@ -377,6 +376,12 @@ class _Job:
             datetime=_item_datetime(self.scene),
         )
         write_item(folder / "item.json", item)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    """Atomically: a resumed scan must find such a file whole or not at all."""
+    with replacing(path) as part:
+        part.write_text(json.dumps(value), encoding="utf-8")
 
 
 def _grid_facts(geobox: GeoBox) -> dict[str, Any]:
