@@ -52,6 +52,13 @@ class ScanParams(VectorizeParams):
     tta: Literal[1, 2, 4, 8] | None = Field(
         None, description="symmetries of the square averaged over; none takes the model's own"
     )
+    flat_slope_deg: float = Field(
+        5.0,
+        ge=0,
+        lt=90,
+        description="windows are not scanned where slopes over 30 m are nowhere steeper (degrees), a window's side "
+        "around included; at most half of min_slope_deg counts, and 0 scans them all",
+    )
     prior: float | None = Field(
         None, gt=0, lt=1, description="expected share of landslide pixels; none keeps the model's calibration"
     )

@@ -11,16 +11,16 @@ from odc.geo.geobox import GeoBox
 
 from landslide_geo.scene.grid import Block
 from landslide_geo.scene.raster_io import open_raster
-from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource
+from landslide_geo.scene.visibility import is_valid
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
 
 class WindowSource(Protocol):
-    """Anything the engine can scan."""
+    """Anything the engine can scan. It is read by several threads, each of which closes what it opened."""
 
     @property
     def geobox(self) -> GeoBox:
@@ -33,6 +33,9 @@ class WindowSource(Protocol):
     def read(self, block: Block) -> tuple[FloatArray, BoolArray]:
         """Values (band, h, w) float32 with NaN where unknown, and the pixels (h, w) that shall get a result."""
 
+    def close(self) -> None:
+        """Close the files that this thread has open; reading opens them again."""
+
 
 class RasterSource:
     """All bands of one GeoTIFF on its own grid; a pixel is valid where every band has a value."""
@@ -41,13 +44,19 @@ class RasterSource:
         with open_raster(path) as dataset:
             self.geobox = GeoBox.from_rio(dataset)
             self.count = dataset.count
-        self._reader = BandReader([BandSource(f"band_{i}", path, i) for i in range(1, self.count + 1)], self.geobox)
+        bands = tuple(BandSource(f"band_{i}", path, i) for i in range(1, self.count + 1))
+        # A scene of its own kind: it keeps open files for each thread, and travels to other processes without them.
+        self._scene = Scene(self.geobox, bands)
 
     def read(self, block: Block) -> tuple[FloatArray, BoolArray]:
         """As in `WindowSource`."""
-        values = self._reader.read(block)
+        values = self._scene.read(self._scene.names, block)
         valid: BoolArray = np.asarray(np.isfinite(values).all(axis=0))
         return values, valid
+
+    def close(self) -> None:
+        """As in `WindowSource`."""
+        self._scene.close()
 
 
 class SceneSource:
@@ -61,4 +70,9 @@ class SceneSource:
 
     def read(self, block: Block) -> tuple[FloatArray, BoolArray]:
         """As in `WindowSource`."""
-        return self._scene.read(self._bands, block), self._scene.read_valid(block, needed=self._bands)
+        values, visibility = self._scene.observe(self._bands, block)
+        return values, is_valid(visibility) & self._scene.inside_aoi(block)
+
+    def close(self) -> None:
+        """As in `WindowSource`."""
+        self._scene.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from landslide_geo.errors import ParameterError
 
 FloatArray = NDArray[np.float32]
 
@@ -19,53 +21,56 @@ class Symmetry:
     flip: bool
     turns: int
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether it changes nothing."""
+        return not self.flip and self.turns % 4 == 0
+
     def apply(self, batch: FloatArray) -> FloatArray:
         """Of (..., h, w) arrays, with h = w."""
-        flipped = batch[..., ::-1] if self.flip else batch
+        flipped = batch[..., ::-1, :] if self.flip else batch
         return np.ascontiguousarray(np.rot90(flipped, self.turns, axes=(-2, -1)))
 
     def undo(self, batch: FloatArray) -> FloatArray:
         """The inverse of `apply`."""
         turned = np.rot90(batch, -self.turns, axes=(-2, -1))
-        return turned[..., ::-1] if self.flip else turned
+        return turned[..., ::-1, :] if self.flip else turned
 
 
-#: By how many are averaged: the identity; and a mirror image; the four mirrorings (a half turn is both); all eight.
-SUBSETS: Final[dict[int, tuple[Symmetry, ...]]] = {
-    1: (Symmetry(False, 0),),
-    2: (Symmetry(False, 0), Symmetry(True, 0)),
-    4: (Symmetry(False, 0), Symmetry(True, 0), Symmetry(False, 2), Symmetry(True, 2)),
-    8: tuple(Symmetry(flip, turns) for flip in (False, True) for turns in range(4)),
+#: By name; turns are counter-clockwise, ``transpose`` mirrors at the falling diagonal, ``antitranspose`` at the other.
+SYMMETRIES: Final[dict[str, Symmetry]] = {
+    "identity": Symmetry(False, 0),
+    "rotate90": Symmetry(False, 1),
+    "rotate180": Symmetry(False, 2),
+    "rotate270": Symmetry(False, 3),
+    "flip_vertical": Symmetry(True, 0),
+    "antitranspose": Symmetry(True, 1),
+    "flip_horizontal": Symmetry(True, 2),
+    "transpose": Symmetry(True, 3),
+}
+
+#: What a mere number stands for: the identity; with a mirror image; with all that keep rows and columns; all eight.
+SUBSETS: Final[dict[int, tuple[str, ...]]] = {
+    1: ("identity",),
+    2: ("identity", "flip_horizontal"),
+    4: ("identity", "flip_horizontal", "rotate180", "flip_vertical"),
+    8: tuple(SYMMETRIES),
 }
 
 
-def averaged(
-    probabilities: Callable[[FloatArray], FloatArray], calibrate: Callable[[FloatArray], FloatArray], number: int
-) -> Callable[[FloatArray], FloatArray]:
-    """A network averaged over symmetries of the square, and calibrated.
+def symmetries(chosen: int | Sequence[str]) -> tuple[Symmetry, ...]:
+    """The symmetries of a number (1, 2, 4 or 8) or of names.
 
-    Args:
-        probabilities: (N, C, h, w) → (N, 1, h, w), 0–1, not calibrated.
-        calibrate: of the average.
-        number: of symmetries: 1, 2, 4 or 8.
-
-    Returns:
-        (N, C, h, w) → (N, 1, h, w) for one symmetry, else (N, 2, h, w): the calibrated mean, and the standard deviation
-        over the symmetries (of calibrated values), 0–0.5.
+    Raises:
+        ParameterError: there is no such number or name, none is given, or one is given twice.
     """
-    symmetries = SUBSETS[number]
-
-    def predict(batch: FloatArray) -> FloatArray:
-        if number == 1:
-            return calibrate(probabilities(batch))
-        members = np.stack([s.undo(probabilities(s.apply(batch))) for s in symmetries])
-        spread = calibrate(members).std(axis=0)
-        return np.concatenate([calibrate(members.mean(axis=0)), spread], axis=1).astype(np.float32)
-
-    return predict
-
-
-def entropy(probability: FloatArray) -> FloatArray:
-    """Entropy of a yes-no decision in bits, 0–1; the uncertainty of a network that is asked once."""
-    p = np.clip(probability, 1e-7, 1 - 1e-7)
-    return (-(p * np.log2(p) + (1 - p) * np.log2(1 - p))).astype(np.float32)
+    if isinstance(chosen, int):
+        if chosen not in SUBSETS:
+            raise ParameterError(f"tta {chosen}: give 1, 2, 4 or 8, or names of symmetries ({', '.join(SYMMETRIES)})")
+        chosen = SUBSETS[chosen]
+    for name in chosen:
+        if name not in SYMMETRIES:
+            raise ParameterError(f"tta: no symmetry {name!r}; the square has {', '.join(SYMMETRIES)}")
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ParameterError(f"tta {', '.join(chosen) or 'of nothing'}: name at least one symmetry, and each but once")
+    return tuple(SYMMETRIES[name] for name in chosen)

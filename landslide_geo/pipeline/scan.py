@@ -15,10 +15,14 @@ from odc.geo.geobox import GeoBox
 from landslide_geo.config import ScanParams
 from landslide_geo.errors import EmptyAOIError, LandslideError, ParameterError
 from landslide_geo.files import replacing
-from landslide_geo.inference.normalise import NormalisedSource, scene_statistics
-from landslide_geo.inference.raster import fill_store, gdal_memory, reporting
-from landslide_geo.inference.strips import StripStore
-from landslide_geo.inference.symmetries import averaged, entropy
+from landslide_geo.inference.budget import check_budget, gdal_memory
+from landslide_geo.inference.members import Member, averaged, entropy
+from landslide_geo.inference.normalise import Normalised, NormalisedSource, scene_statistics
+from landslide_geo.inference.progress import reporting
+from landslide_geo.inference.run import Cluster, Work, compute
+from landslide_geo.inference.skipping import Skips, flat_windows, outside_aoi
+from landslide_geo.inference.store import StripStore
+from landslide_geo.inference.symmetries import symmetries
 from landslide_geo.inference.windows import WindowGrid
 from landslide_geo.inventory import Inventory, Layers, Provenance, vectorize, write_geopackage
 from landslide_geo.models import Model, load_model
@@ -38,7 +42,6 @@ from landslide_geo.scene.grid import Block, ground_sample_distance
 from landslide_geo.scene.open import open_scene
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.stage import staged
-from landslide_geo.scene.stretch import LocalStatistics
 from landslide_geo.version import __version__
 
 Progress = bool | Callable[[int, int], None]
@@ -193,8 +196,7 @@ class _Job:
             raise EmptyAOIError("the area of interest holds no pixel centre of the scene; draw a larger one")
         with self.timings.step("warp"):
             self.scene = staged(self.scene, folder / "bands")
-        with self.timings.step("network"):
-            windows = self._probability(folder, progress)
+        windows = self._probability(folder, progress)
         with self.timings.step("layers"):
             self._layers(folder)
         with self.timings.step("polygons"):
@@ -213,47 +215,55 @@ class _Job:
         tally_file = folder / "windows.json"
         if tally_file.exists() and (folder / "probability.tif").exists() and (folder / "uncertainty.tif").exists():
             return dict(json.loads(tally_file.read_text(encoding="utf-8")))
-        statistics = self._statistics(folder)
-        source = NormalisedSource(self.scene, self.model.bands, statistics, self.model.manifest.normalisation)
-        predict = averaged(
-            self.model.probabilities, lambda p: self.model.calibrate(p, prior=self.params.prior), self.tta
+        with self.timings.step("statistics"):
+            normalised = Normalised(self.model.bands, self.model.manifest.normalisation, self._statistics(folder))
+        source = NormalisedSource(self.scene, [normalised])
+        member = Member(self.model.probabilities, lambda p: self.model.calibrate(p, prior=self.params.prior))
+        predict = averaged([member], symmetries(self.tta))
+        skips = Skips(
+            outside_aoi(self.scene, self.grid),
+            flat_windows(self.scene, self.grid, min(self.params.flat_slope_deg, self.params.min_slope_deg / 2)),
         )
         store = StripStore(folder / "strips", self.grid)
-        resumed = sum(store.done(index) for index in range(len(self.grid.row_starts)))
-        with reporting(progress, len(self.grid), "Scanning") as report:
-            tally = fill_store(
-                store, source, predict, self.grid,
-                batch_size=self.params.batch_size, memory_mb=self.params.memory_mb, report=report,
-            )  # fmt: skip
-        spread = store.count > 1
-        self._write_band(folder / "probability.tif", lambda block: store.read(block)[:1], "probability of landslide")
-        self._write_band(
-            folder / "uncertainty.tif",
-            lambda block: store.read(block)[1:2] if spread else entropy(store.read(block)[:1]),
-            f"standard deviation over {self.tta} symmetries" if spread else "entropy (bits)",
-        )
+        resumed = store.finished()
+        check_budget(self.grid, source.count, self.grid.batch(self.params.batch_size), self.params.memory_mb)
+        work = Work(source, predict, self.grid, self.params.batch_size, skips)
+        with self.timings.step("network"), reporting(progress, len(self.grid), "Scanning") as report:
+            tally = compute(work, store, Cluster(), memory_mb=self.params.memory_mb, report=report)
+        with self.timings.step("rasters"):
+            self._write_probability(folder, store)
         windows = {
             "total": tally.total,
             "run": tally.run,
+            "repeated": tally.repeated,
             "skipped": tally.skipped,
             "strips_resumed": resumed,
             "size": self.grid.window,
             "overlap": self.grid.overlap,
+            "overlap_cost": round(self.grid.overlap_cost, 3),
         }
         _write_json(tally_file, windows)
         store.remove()
         return windows
 
+    def _write_probability(self, folder: Path, store: StripStore) -> None:
+        self._write_band(folder / "probability.tif", lambda block: store.read(block)[:1], "probability of landslide")
+        self._write_band(
+            folder / "uncertainty.tif",
+            lambda block: store.read(block)[1:2] if store.count > 1 else entropy(store.read(block)[:1]),
+            f"standard deviation over {self.tta} symmetries" if store.count > 1 else "entropy (bits)",
+        )
+
     def _any_inside(self) -> bool:
         rows = (Block(top, 0, 512, self.scene.width) for top in range(0, self.scene.height, 512))
         return any(self.scene.inside_aoi(block.clipped(self.scene.height, self.scene.width)).any() for block in rows)
 
-    def _statistics(self, folder: Path) -> LocalStatistics:
+    def _statistics(self, folder: Path) -> Path:
         path = folder / "statistics.json"
         if not path.exists():
             found = scene_statistics(self.scene, self.model.bands, self.model.manifest.normalisation)
             _write_json(path, found.to_json())
-        return LocalStatistics.from_json(json.loads(path.read_text(encoding="utf-8")))
+        return path
 
     def _write_band(self, path: Path, read: Callable[[Block], Any], description: str) -> None:
         write_cog(

@@ -53,6 +53,13 @@ class Block:
         """The rectangle grown by ``margin`` pixels on every side."""
         return Block(self.row - margin, self.col - margin, self.height + 2 * margin, self.width + 2 * margin)
 
+    def intersection(self, other: Block) -> Block:
+        """The part that two rectangles share; height or width 0 where there is none."""
+        row, col = max(self.row, other.row), max(self.col, other.col)
+        bottom = min(self.row + self.height, other.row + other.height)
+        right = min(self.col + self.width, other.col + other.width)
+        return Block(row, col, max(bottom - row, 0), max(right - col, 0))
+
     def inside(self, outer: Block) -> tuple[slice, slice]:
         """Slices that cut this block out of an array of ``outer``."""
         row, col = self.row - outer.row, self.col - outer.col

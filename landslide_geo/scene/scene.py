@@ -123,20 +123,34 @@ class Scene:
             needed: bands without which a pixel is nodata; none means all optical bands of the date.
             pre: judge the earlier date instead.
         """
+        optical = [name for name in self.names if is_optical(name) and is_pre(name) == pre]
+        return self.observe(list(needed) or optical or list(self.names), block, pre=pre)[1]
+
+    def observe(self, names: Sequence[str], block: Block, *, pre: bool = False) -> tuple[FloatArray, ByteArray]:
+        """Bands of a block and what of it can be seen, with every file read once.
+
+        Args:
+            names: bands to read, without any of which a pixel is nodata.
+            block: may reach outside the scene.
+            pre: judge the visibility of the earlier date instead.
+
+        Returns:
+            As `read` and `read_visibility` return.
+        """
         wide = block.padded(margin(self.resolution[0]))
         prefix = PRE if pre else ""
-        optical = [name for name in self.names if is_optical(name) and is_pre(name) == pre]
-        needed = list(needed) or optical or list(self.names)
         rules = [prefix + name for name in _VISIBILITY_BANDS if prefix + name in self.names]
-        names = list(dict.fromkeys([*needed, *rules]))
-        values = dict(zip(names, self.read(names, wide), strict=True))
-        seen = np.all([np.isfinite(values[name]) for name in needed], axis=0)
+        union = list(dict.fromkeys([*names, *rules]))
+        values = dict(zip(union, self.read(union, wide), strict=True))
+        seen = np.all([np.isfinite(values[name]) for name in names], axis=0)
         scale = self.reflectance_scale
         reflectance = {} if scale is None else {name.removeprefix(PRE): values[name] * scale for name in rules}
         light = None
         if self.sun is not None and not pre and (elevation := self.read_elevation(wide)) is not None:
             light = illumination(elevation, self.resolution, azimuth=self.sun.azimuth, altitude=self.sun.altitude)
-        return classify(reflectance, seen=seen, illumination=light, pixel=self.resolution[0])[block.inside(wide)]
+        inner = block.inside(wide)
+        visibility = classify(reflectance, seen=seen, illumination=light, pixel=self.resolution[0])[inner]
+        return np.stack([values[name][inner] for name in names]), visibility
 
     def read_valid(self, block: Block, *, needed: Sequence[str] = ()) -> BoolArray:
         """Where a block can be mapped: clear or water, and inside the area of interest; (h, w)."""

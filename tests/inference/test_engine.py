@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 
 from landslide_geo.errors import ParameterError
-from landslide_geo.inference.engine import Tally, scan_strips
-from landslide_geo.inference.windows import WindowGrid
+from landslide_geo.inference.engine import Tally, scan_part
+from landslide_geo.inference.skipping import FLAT, NOTHING, OUTSIDE, SCREENED, Screen, Skips
+from landslide_geo.inference.windows import Part, WindowGrid
 from landslide_geo.scene.grid import Block
 
 
@@ -33,6 +34,9 @@ class ArraySource:
         rows, cols = block.slices
         return self.values[:, rows, cols], self.valid[rows, cols]
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 def per_pixel(batch: np.ndarray) -> np.ndarray:
     """A model without surroundings: two outputs per pixel, so every correct stitcher is exact."""
@@ -41,11 +45,21 @@ def per_pixel(batch: np.ndarray) -> np.ndarray:
     return np.stack([first, 1 - first**2], axis=1)
 
 
-def stitched(source: ArraySource, grid: WindowGrid, batch_size: int, predict=per_pixel, done=lambda i: False):
+def stitched(source: ArraySource, grid: WindowGrid, batch_size: int, predict=per_pixel, done=lambda i: False, **more):
     out = np.full((2, grid.height, grid.width), -9, dtype=np.float32)
-    tally = Tally()
-    for strip in scan_strips(source, predict, grid, batch_size=batch_size, tally=tally, done=done):
-        out[:, strip.block.row : strip.block.row + strip.block.height] = strip.values
+    tally = Tally(total=len(grid))
+
+    def save(strip) -> None:
+        assert (out[(slice(None), *strip.block.slices)] == -9).all(), "no pixel is given twice"
+        out[(slice(None), *strip.block.slices)] = strip.values
+
+    for columns in grid.column_blocks:
+        whole = Part(columns, 0, len(grid.row_starts))
+        tally.add(
+            scan_part(
+                source, predict, grid, whole, batch=grid.batch(batch_size), save=save, done=done, readers=2, **more
+            )
+        )
     return out, tally
 
 
@@ -53,7 +67,8 @@ def stitched(source: ArraySource, grid: WindowGrid, batch_size: int, predict=per
 def scans(draw):
     window = draw(st.integers(1, 24))
     overlap = draw(st.integers(0, window - 1))
-    height, width = draw(st.integers(1, 60)), draw(st.integers(1, 60))
+    # Wide enough for several column blocks where windows are small.
+    height, width = draw(st.integers(1, 60)), draw(st.integers(1, 60) | st.integers(1, 30 * window + 60))
     bands = draw(st.integers(1, 3))
     seed = draw(st.integers(0, 2**16))
     rng = np.random.default_rng(seed)
@@ -72,7 +87,7 @@ def test_per_pixel_model_is_exact_everywhere_valid_and_nowhere_else(scan):
         expected = per_pixel(np.nan_to_num(source.values)[None])[0]
     assert np.array_equal(np.isnan(out), np.broadcast_to(~source.valid, out.shape))
     np.testing.assert_allclose(out[:, source.valid], expected[:, source.valid], atol=5e-7)
-    assert tally.run + sum(tally.skipped.values()) == tally.total == len(grid)
+    assert tally.run - tally.repeated + sum(tally.skipped.values()) == tally.total == len(grid)
 
 
 @settings(max_examples=60)
@@ -85,6 +100,24 @@ def test_strips_computed_after_an_interruption_are_byte_identical(scan, data):
     for index, (top, bottom) in enumerate(zip(grid.row_starts, [*grid.row_starts[1:], grid.height], strict=True)):
         if index not in finished:
             assert whole[:, top:bottom].tobytes() == rest[:, top:bottom].tobytes()
+
+
+@settings(max_examples=40)
+@given(scans())
+def test_parts_computed_apart_are_byte_identical_to_the_whole(scan):
+    source, grid, batch_size = scan
+    whole, _ = stitched(source, grid, batch_size)
+    out = np.full_like(whole, -9)
+
+    def save(strip) -> None:
+        out[(slice(None), *strip.block.slices)] = strip.values
+
+    rows = len(grid.row_starts)
+    for columns in reversed(grid.column_blocks):
+        for first in range(0, rows, 3):
+            part = Part(columns, first, min(first + 3, rows))
+            scan_part(source, per_pixel, grid, part, batch=grid.batch(batch_size), save=save)
+    assert out.tobytes() == whole.tobytes()
 
 
 def test_nothing_is_computed_when_every_strip_is_done():
@@ -111,7 +144,7 @@ def test_windows_without_a_valid_pixel_never_reach_the_network():
     valid = np.zeros((64, 64), dtype=bool)
     valid[:16, :16] = True
     out, tally = stitched(ArraySource(values, valid), WindowGrid(64, 64, 16, 0), 4)
-    assert (tally.run, tally.skipped) == (1, {"nothing valid": 15})
+    assert (tally.run, tally.skipped) == (1, {NOTHING: 15})
     assert np.isfinite(out[0]).sum() == 256
 
 
@@ -131,3 +164,105 @@ def test_a_network_of_the_wrong_shape_is_named():
     source = ArraySource(np.ones((1, 20, 20), dtype=np.float32), np.ones((20, 20), dtype=bool))
     with pytest.raises(ParameterError, match=r"predict returned shape"):
         stitched(source, WindowGrid(20, 20, 16, 0), 4, predict=lambda batch: batch[:, :, ::2, ::2])
+
+
+def test_an_error_of_the_network_is_raised_and_an_error_of_the_disk_too():
+    source = ArraySource(np.ones((1, 90, 90), dtype=np.float32), np.ones((90, 90), dtype=bool))
+    grid = WindowGrid(90, 90, 16, 4)
+
+    def broken(batch: np.ndarray) -> np.ndarray:
+        raise ZeroDivisionError
+
+    def full(strip) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(ZeroDivisionError):
+        stitched(source, grid, 4, predict=broken)
+    part = Part(grid.column_blocks[0], 0, len(grid.row_starts))
+    with pytest.raises(OSError, match="No space left"):
+        scan_part(source, per_pixel, grid, part, batch=4, save=full)
+
+
+def test_an_error_of_the_source_is_raised():
+    class Broken(ArraySource):
+        def read(self, block):
+            if block.row > 20:
+                raise OSError("disk gone")
+            return super().read(block)
+
+    source = Broken(np.ones((1, 90, 90), dtype=np.float32), np.ones((90, 90), dtype=bool))
+    with pytest.raises(OSError, match="disk gone"):
+        stitched(source, WindowGrid(90, 90, 16, 4), 4)
+
+
+def known(grid: WindowGrid, *windows: tuple[int, int]) -> np.ndarray:
+    mask = np.zeros((len(grid.row_starts), len(grid.col_starts)), dtype=bool)
+    for window in windows:
+        mask[window] = True
+    return mask
+
+
+def test_flat_windows_never_reach_the_network_and_their_valid_pixels_get_zero():
+    values = np.ones((1, 32, 48), dtype=np.float32)
+    valid = np.ones((32, 48), dtype=bool)
+    valid[0, 0] = False
+    values[:, ~valid] = np.nan
+    grid = WindowGrid(32, 48, 16, 0)
+    skips = Skips(flat=known(grid, (0, 0), (1, 2)))
+    out, tally = stitched(ArraySource(values, valid), grid, 3, skips=skips)
+    assert (tally.run, tally.skipped) == (4, {FLAT: 2})
+    assert np.isnan(out[:, 0, 0]).all(), "a pixel that cannot be seen stays without a value"
+    assert (out[:, :16, :16][:, valid[:16, :16]] == 0).all()
+    assert (out[:, 16:, 32:] == 0).all()
+    assert (out[0, :, 16:32] == np.float32(np.tanh(1))).all()
+
+
+def test_a_flat_window_fades_into_its_neighbour_as_a_network_that_answers_zero_would():
+    source = ArraySource(np.ones((1, 16, 28), dtype=np.float32), np.ones((16, 28), dtype=bool))
+    grid = WindowGrid(16, 28, 16, 4)
+    out, _ = stitched(source, grid, 2, skips=Skips(flat=known(grid, (0, 0))))
+    ramp = out[0, 5, 12:16] / np.tanh(1)
+    np.testing.assert_allclose(ramp, [0.125, 0.375, 0.625, 0.875], atol=1e-6)
+
+
+def test_rows_outside_the_area_of_interest_are_not_even_read():
+    class Watched(ArraySource):
+        def read(self, block):
+            assert block.row >= 32
+            return super().read(block)
+
+    valid = np.zeros((64, 64), dtype=bool)
+    valid[40:60, 10:20] = True
+    source = Watched(np.ones((1, 64, 64), dtype=np.float32), valid)
+    grid = WindowGrid(64, 64, 16, 0)
+    outside = np.ones((4, 4), dtype=bool)
+    outside[2:, :2] = False
+    out, tally = stitched(source, grid, 2, skips=Skips(outside=outside))
+    assert np.array_equal(np.isfinite(out[0]), valid)
+    assert tally.skipped == {OUTSIDE: 12}
+
+
+def test_screened_windows_take_the_probability_of_the_filter():
+    values = np.zeros((1, 16, 64), dtype=np.float32)
+    values[:, :, 32:48] = 2
+    source = ArraySource(values, np.ones((16, 64), dtype=bool))
+    screen = Screen(lambda batch: batch.mean(axis=(1, 2, 3)) / 2 + 0.125, threshold=0.5)
+    out, tally = stitched(source, WindowGrid(16, 64, 16, 0), 3, screen=screen)
+    assert (tally.run, tally.skipped) == (1, {SCREENED: 3})
+    assert (out[0, :, :32] == 0.125).all()
+    assert (out[0, :, 32:48] == np.float32(np.tanh(2))).all()
+    assert (out[1, :, :32] == 0).all(), "further bands, such as a spread, are 0 where the network was not asked"
+
+
+def test_a_filter_of_the_wrong_shape_is_named():
+    source = ArraySource(np.ones((1, 16, 16), dtype=np.float32), np.ones((16, 16), dtype=bool))
+    with pytest.raises(ParameterError, match=r"filter returned shape"):
+        stitched(source, WindowGrid(16, 16, 16, 0), 3, screen=Screen(lambda batch: batch, threshold=0.5))
+
+
+def test_one_value_per_window_is_blended_over_its_pixels():
+    values = np.concatenate([np.full((1, 8, 8), v, dtype=np.float32) for v in (1, 2, 3)], axis=2)
+    source = ArraySource(values, np.ones((8, 24), dtype=bool))
+    means = lambda batch: np.repeat(batch.mean(axis=(2, 3)), 2, axis=1)  # noqa: E731
+    out, _ = stitched(source, WindowGrid(8, 24, 8, 0), 2, predict=means)
+    np.testing.assert_array_equal(out[1], values[0])

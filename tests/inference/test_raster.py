@@ -11,7 +11,8 @@ from shapely import box
 
 from landslide_geo import open_scene, predict_raster
 from landslide_geo.errors import ParameterError, SourceNotFoundError, UnreadableRasterError
-from landslide_geo.inference.raster import _key, as_window_source, gdal_memory
+from landslide_geo.inference.budget import gdal_memory
+from landslide_geo.inference.raster import _key, as_window_source
 from landslide_geo.inference.windows import WindowGrid
 
 

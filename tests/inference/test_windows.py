@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landslide_geo.errors import ParameterError
-from landslide_geo.inference.windows import WindowGrid, blend_weights, window_starts
+from landslide_geo.inference.windows import WindowGrid, blend_profile, summed_weights, window_starts
 
 
 @given(st.integers(1, 400), st.integers(1, 64), st.data())
@@ -27,16 +27,15 @@ def test_starts_cover_every_pixel_with_the_overlap_asked_for(length, window, dat
 
 @given(st.integers(1, 64), st.data())
 def test_weights_are_above_zero_symmetric_and_at_most_one(window, data):
-    weights = blend_weights(window, data.draw(st.integers(0, window - 1)))
-    assert weights.shape == (window, window)
-    assert weights.min() > 0
-    assert weights.max() <= 1
-    assert np.array_equal(weights, weights.T)
-    assert np.array_equal(weights, weights[::-1, ::-1])
+    profile = blend_profile(window, data.draw(st.integers(0, window - 1)))
+    assert profile.shape == (window,)
+    assert profile.min() > 0
+    assert profile.max() <= 1
+    assert np.array_equal(profile, profile[::-1])
 
 
 def test_neighbours_cross_fade_to_one():
-    profile = blend_weights(32, 8)[16]
+    profile = blend_profile(32, 8)
     np.testing.assert_allclose(profile[-8:] + profile[:8], 1, atol=1e-6)
 
 
@@ -44,3 +43,51 @@ def test_neighbours_cross_fade_to_one():
 def test_windows_that_cannot_be_are_refused(window, overlap):
     with pytest.raises(ParameterError):
         WindowGrid(10, 10, window, overlap)
+
+
+@st.composite
+def grids(draw):
+    window = draw(st.integers(1, 12))
+    overlap = draw(st.integers(0, window - 1))
+    return WindowGrid(draw(st.integers(1, 120)), draw(st.integers(1, 700)), window, overlap)
+
+
+@given(grids())
+def test_strips_of_all_parts_cover_every_pixel_once(grid):
+    covered = np.zeros((grid.height, grid.width), dtype=int)
+    for part in grid.parts():
+        for row in range(part.first, part.last):
+            covered[grid.strip(part.columns, row).slices] += 1
+    assert (covered == 1).all()
+
+
+@given(grids())
+def test_a_column_block_knows_every_window_that_reaches_into_it(grid):
+    for block in grid.column_blocks:
+        reaching = [
+            i for i, left in enumerate(grid.col_starts) if left < block.right and left + grid.window > block.left
+        ]
+        assert reaching == list(range(block.reach, block.last))
+        assert block.read_left == grid.col_starts[block.reach]
+        assert block.read_right == min(grid.col_starts[block.last - 1] + grid.window, grid.width)
+
+
+@pytest.mark.parametrize(("window", "overlap"), [(256, 64), (512, 128), (256, 192), (256, 0), (1024, 256)])
+def test_a_scene_of_a_hundred_thousand_pixels_has_few_parts_and_repeats_few_windows(window, overlap):
+    grid = WindowGrid(100_000, 100_000, window, overlap)
+    parts = list(grid.parts())
+    run = sum(
+        (part.last - next(r for r in range(part.last) if part.first in grid.reaches(r))) * part.columns.count
+        for part in parts
+    )
+    assert len(parts) < 10_000
+    assert run / len(grid) < 1.05
+
+
+@given(grids())
+def test_weights_of_a_direction_are_the_sum_of_its_windows(grid):
+    profile = blend_profile(grid.window, grid.overlap)
+    direct = np.zeros(grid.width + grid.window)
+    for left in grid.col_starts:
+        direct[left : left + grid.window] += profile
+    np.testing.assert_allclose(summed_weights(grid.width, grid.col_starts, profile), direct[: grid.width])

@@ -102,7 +102,7 @@ def test_the_record_says_what_was_done(finished, simulated):
     assert record["model"]["name"] == "red_minus_green"
     assert record["normalisation"]
     assert record["peak_memory_mb"] > 0
-    assert set(record["timings_s"]) == {"warp", "network", "layers", "polygons", "report"}
+    assert set(record["timings_s"]) == {"warp", "statistics", "network", "rasters", "layers", "polygons", "report"}
 
 
 def test_the_same_scan_again_does_nothing(finished, simulated):
@@ -220,13 +220,13 @@ KILLED = """
 import sys, time
 from landslide_geo import scan
 from landslide_geo.config import ScanParams
-from landslide_geo.inference import strips
-save = strips.StripStore.save
+from landslide_geo.inference import store
+save = store.StripStore.save
 def slow(self, strip):
     save(self, strip)
-    print(strip.index, flush=True)
+    print(strip.row, flush=True)
     time.sleep(60)
-strips.StripStore.save = slow
+store.StripStore.save = slow
 scan(sys.argv[2:], sys.argv[1], params=ScanParams(model="red_minus_green", window=128, overlap=32))
 """
 

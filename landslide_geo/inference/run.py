@@ -1,0 +1,156 @@
+"""All parts of a scan that are not finished yet, in this process or on a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from landslide_geo.errors import LandslideError, ParameterError
+from landslide_geo.inference.budget import gdal_memory
+from landslide_geo.inference.engine import Predict, Tally, scan_part
+from landslide_geo.inference.skipping import Screen, Skips
+from landslide_geo.inference.sources import WindowSource
+from landslide_geo.inference.store import StripStore
+from landslide_geo.inference.windows import Part, WindowGrid
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+#: Threads that read in one process: enough to keep tiles coming from a slow disk, few enough that open files stay few.
+_READERS = 4
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be computed. It travels to other processes, so it holds paths and numbers, no pixels.
+
+    Attributes:
+        source: what to read.
+        predict: the network.
+        grid: windows over the scene.
+        batch_size: most windows per call of the network.
+        skips: windows known not to need it.
+        screen: a cheap filter asked before it.
+    """
+
+    source: WindowSource
+    predict: Predict
+    grid: WindowGrid
+    batch_size: int
+    skips: Skips = field(default_factory=Skips)
+    screen: Screen | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Who computes: this process where both are None.
+
+    Attributes:
+        workers: processes of a local Dask cluster that lives as long as the scan.
+        scheduler: address of a Dask scheduler that runs already.
+    """
+
+    workers: int | None = None
+    scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.scheduler is not None:
+            raise ParameterError("workers and scheduler were both given; choose a local cluster or one that runs")
+        if self.workers is not None and self.workers < 1:
+            raise ParameterError(f"workers {self.workers}: must be at least 1")
+
+
+def compute(work: Work, store: StripStore, cluster: Cluster, *, memory_mb: int, report: Callable[[int], None]) -> Tally:
+    """Compute every strip that the store lacks.
+
+    Returns:
+        What became of the windows of this run.
+
+    Raises:
+        LandslideError: something the user can mend.
+    """
+    tally = Tally(total=len(work.grid))
+    if cluster.workers is None and cluster.scheduler is None:
+        for columns in work.grid.column_blocks:
+            # From top to bottom in one go: only columns have borders then.
+            tally.add(_run(work, store, Part(columns, 0, len(work.grid.row_starts)), report, _READERS))
+        return tally
+    with _client(cluster) as client:
+        return _distributed(work, store, client, tally, memory_mb, report)
+
+
+def _run(work: Work, store: StripStore, part: Part, report: Callable[[int], None], readers: int) -> Tally:
+    return scan_part(
+        work.source, work.predict, work.grid, part,
+        batch=work.grid.batch(work.batch_size), save=store.save, done=lambda row: store.done(part.columns, row),
+        skips=work.skips, screen=work.screen, progress=report, readers=min(readers, os.cpu_count() or 1),
+    )  # fmt: skip
+
+
+def _part_on_worker(work: Work, folder: Path, part: Part, memory_mb: int, threads: int | None) -> Tally:
+    """One part, in a process of the cluster. What a killed worker had finished of it is not computed again."""
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    with gdal_memory(memory_mb):
+        return _run(work, StripStore(folder, work.grid), part, lambda windows: None, 1)
+
+
+def _distributed(
+    work: Work, store: StripStore, client: Client, tally: Tally, memory_mb: int, report: Callable[[int], None]
+) -> Tally:
+    from distributed import KilledWorker, as_completed
+
+    workers = client.scheduler_info()["workers"].values()
+    hosts = {worker["host"] for worker in workers}
+    # On this machine the workers share the cores; elsewhere they know best themselves.
+    threads = max((os.cpu_count() or 1) // len(workers), 1) if hosts <= {"127.0.0.1"} else None
+    shared = client.scatter(work, broadcast=True, hash=False)
+    parts = {
+        client.submit(_part_on_worker, shared, store.folder.resolve(), part, memory_mb, threads, pure=False): part
+        for part in work.grid.parts()
+    }
+    try:
+        for future in as_completed(parts):
+            part = parts[future]
+            tally.add(future.result())
+            report((part.last - part.first) * (part.columns.last - part.columns.first))
+    except KilledWorker as error:
+        raise LandslideError(
+            f"a part of the scan killed every worker that tried it ({error}); give the workers more memory, or choose "
+            "smaller windows or batches"
+        ) from None
+    finally:
+        client.cancel(list(parts))
+    return tally
+
+
+@contextmanager
+def _client(cluster: Cluster) -> Iterator[Client]:
+    from distributed import Client, LocalCluster
+
+    if cluster.scheduler is not None:
+        try:
+            client = Client(cluster.scheduler, timeout="10s")
+        except (OSError, ValueError) as error:
+            raise ParameterError(
+                f"scheduler {cluster.scheduler}: cannot be reached ({error}); give the address that dask-scheduler "
+                "prints, e.g. tcp://127.0.0.1:8786"
+            ) from None
+        with client:
+            if not client.scheduler_info()["workers"]:
+                raise ParameterError(f"scheduler {cluster.scheduler}: it has no workers; start some with dask worker")
+            yield client
+        return
+    with (
+        LocalCluster(
+            n_workers=cluster.workers, threads_per_worker=1, processes=True, memory_limit=0, dashboard_address=None
+        ) as local,
+        Client(local) as client,
+    ):
+        yield client

@@ -1,0 +1,96 @@
+"""Finished strips on disk: what a killed scan leaves behind and a resumed one takes up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landslide_geo.errors import OutputError
+from landslide_geo.files import replacing
+from landslide_geo.inference.engine import Strip
+from landslide_geo.inference.windows import ColumnBlock, WindowGrid
+from landslide_geo.scene.grid import Block
+
+FloatArray = NDArray[np.float32]
+
+_COARSE = "coarse"
+
+
+class StripStore:
+    """A folder with one ``.npy`` file per finished strip; a file is there complete or not at all.
+
+    Several processes may save into one folder.
+    """
+
+    def __init__(self, folder: Path, grid: WindowGrid) -> None:
+        """Use ``folder``, made where it is missing.
+
+        Raises:
+            OutputError: it cannot be made.
+        """
+        self.folder, self._grid = folder, grid
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose a folder you can write") from None
+
+    def done(self, columns: ColumnBlock, row: int) -> bool:
+        """Whether a strip is finished."""
+        return self._path(columns, row).exists()
+
+    def finished(self) -> int:
+        """Number of finished strips."""
+        return sum(
+            self.done(columns, row) for columns in self._grid.column_blocks for row in range(len(self._grid.row_starts))
+        )
+
+    def save(self, strip: Strip) -> None:
+        """Keep a strip.
+
+        Raises:
+            OutputError: the disk is full or the folder has gone.
+        """
+        if strip.coarse:
+            (self.folder / _COARSE).touch()
+        with replacing(self._path(strip.columns, strip.row)) as part, part.open("wb") as file:
+            np.save(file, strip.values, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def read(self, block: Block) -> FloatArray:
+        """A block of the result: (K, h, w) float32."""
+        out = np.empty((self.count, *block.shape), dtype=np.float32)
+        for columns in self._grid.column_blocks:
+            if columns.right <= block.col or columns.left >= block.col + block.width:
+                continue
+            for row, top in enumerate(self._grid.row_starts):
+                if top >= block.row + block.height:
+                    break
+                strip = self._grid.strip(columns, row)
+                shared = strip.intersection(block)
+                if shared.height > 0 and shared.width > 0:
+                    values = np.load(self._path(columns, row), mmap_mode="r", allow_pickle=False)
+                    out[(slice(None), *shared.inside(block))] = values[(slice(None), *shared.inside(strip))]
+        return out
+
+    @property
+    def count(self) -> int:
+        """Bands per strip."""
+        path = self._path(self._grid.column_blocks[0], 0)
+        return int(np.load(path, mmap_mode="r", allow_pickle=False).shape[0])
+
+    @property
+    def coarse(self) -> bool:
+        """Whether the network gave one value per window."""
+        return (self.folder / _COARSE).exists()
+
+    def remove(self) -> None:
+        """Delete the folder and all strips in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, columns: ColumnBlock, row: int) -> Path:
+        return self.folder / f"strip-{columns.index:03d}-{row:05d}.npy"
