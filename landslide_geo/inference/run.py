@@ -136,7 +136,7 @@ def _client(cluster: Cluster) -> Iterator[Client]:
 
     if cluster.scheduler is not None:
         try:
-            client = Client(cluster.scheduler, timeout="10s")
+            client = Client(cluster.scheduler, timeout="5s")
         except (OSError, ValueError) as error:
             raise ParameterError(
                 f"scheduler {cluster.scheduler}: cannot be reached ({error}); give the address that dask-scheduler "
@@ -149,7 +149,11 @@ def _client(cluster: Cluster) -> Iterator[Client]:
         return
     with (
         LocalCluster(
-            n_workers=cluster.workers, threads_per_worker=1, processes=True, memory_limit=0, dashboard_address=None
+            n_workers=cluster.workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=0,  # the engine keeps its own budget
+            dashboard_address="127.0.0.1:0",
         ) as local,
         Client(local) as client,
     ):
