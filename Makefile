@@ -10,7 +10,13 @@ ifneq ($(LANDSLIDE_MIRROR),)
 export LANDSLIDE_MIRROR
 endif
 
-.PHONY: help env demo test test-slow lint format clean
+# Other sliding-window tools, to be measured against; apart from .venv, which they have no part in.
+BENCH := .venv-bench
+BENCH_STAMP := $(BENCH)/.installed
+# What is measured, and how: e.g. make bench BENCH_ARGS="--only speed --quick"
+BENCH_ARGS ?= --json benchmarks/latest.json --document docs/performance.md
+
+.PHONY: help env demo test test-slow lint format bench clean
 
 help:
 	@echo "make demo      scan the demonstration scene and say where the result is"
@@ -18,6 +24,7 @@ help:
 	@echo "make test-slow the slow tests"
 	@echo "make lint      linters, types and import contract only"
 	@echo "make format    format the code"
+	@echo "make bench     measure speed and memory beside other tools; writes docs/performance.md (half an hour)"
 
 env: $(STAMP)
 
@@ -47,5 +54,15 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+$(BENCH_STAMP): pyproject.toml constraints.txt
+	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	@echo "Installing into $(BENCH) (a few minutes the first time) …"
+	@PYTHONWARNINGS=ignore $(BENCH)/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[bench]'
+	@touch $@
+
+bench: $(BENCH_STAMP)
+	@$(BENCH)/bin/python -W ignore -m benchmarks --data build/bench $(BENCH_ARGS)
+
 clean:
-	rm -rf $(VENV) build dist out data/raw data/scan
+	rm -rf $(VENV) $(BENCH) build dist out data/raw data/scan

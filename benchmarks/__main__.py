@@ -1,0 +1,110 @@
+"""``python -m benchmarks``: everything, or some of it, as one page of Markdown and one file of raw figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks import engine, inputs, memory, network, peers, rounds, scan, table
+from benchmarks.table import Goal
+
+PARTS = ("speed", "memory", "scan")
+#: Of rasters for the speed and the scan; and (height, width) of rasters for memory, whose first one is the measure.
+SIZES = {False: (2048, 4096), True: (512,)}
+SHAPES = {
+    False: ((4096, 4096), (16384, 16384), (32768, 8192), (8192, 32768)),
+    True: ((1024, 1024), (2048, 1024)),
+}
+SCAN_SIZE = {False: 4096, True: 384}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print, and write down."""
+    args = _parser().parse_args(arguments)
+    parts = args.only or PARTS
+    count = 2 if args.quick else args.rounds
+    facts = table.machine()
+    with tempfile.TemporaryDirectory(prefix="benchmarks-") as scratch:
+        folder = args.data or Path(scratch)
+        timed = []
+        if "speed" in parts:
+            timed = [_speed(folder, size, count, args) for size in SIZES[args.quick]]
+        growths = []
+        if "memory" in parts:
+            for shape in SHAPES[args.quick]:
+                growths.append(memory.measured(folder, *shape))
+                _say(f"memory: {growths[-1]}")
+        scans = []
+        if "scan" in parts:
+            scans.append(scan.measured(folder, SCAN_SIZE[args.quick]))
+            _say(f"scan: {scans[-1]}")
+    text = table.markdown(facts, timed, growths, scans, quick=args.quick)
+    print(text)
+    if args.json is not None:
+        raw = {
+            "machine": facts,
+            "quick": args.quick,
+            "speed": [asdict(found) for found, _ in timed],
+            "memory": [asdict(growth) for growth in growths],
+            "scan": [asdict(steps) for steps in scans],
+        }
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
+    if args.document is not None:
+        table.write_between_marks(args.document, text)
+    return 0
+
+
+def _speed(folder: Path, size: int, count: int, args: argparse.Namespace) -> tuple[rounds.Rounds, list[Goal]]:
+    """The engine, its limit, and the peers, all by turns on one raster in this process."""
+    source = inputs.cog(folder, size)
+    model = network.default_network(args.device)
+    out = folder / "out.tif"
+    plain = network.predictor(model, backend="torch", precision="float32")
+    contestants: dict[str, Callable[[], object]] = {
+        "bare float32": engine.bare_passes(source, plain),
+        "landslide float32": engine.whole_scan(source, plain, out),
+    }
+    goals = [Goal("landslide float32", "bare float32", 1.10)]
+    fast = "bfloat16" if _has_bfloat16() else "float32"
+    if network.has_backends():
+        chosen = network.predictor(model, backend="auto", precision="auto")
+        contestants["bare auto"] = engine.bare_passes(source, chosen)
+        contestants["landslide auto"] = engine.whole_scan(source, chosen, out)
+        goals.append(Goal("landslide auto", "bare auto", 1.30))
+    for peer in peers.installed():
+        contestants[peer] = peers.whole_scan(peer, source, model, out)
+        goals.append(Goal("landslide float32", peer, 1.0))
+        if "landslide auto" in contestants:
+            goals.append(Goal("landslide auto", peer, 0.45 if fast == "bfloat16" else 0.65))
+    found = rounds.timed(f"{size}²", contestants, rounds=count, pixels=size * size, say=_say)
+    return found, goals
+
+
+def _has_bfloat16() -> bool:
+    return any("bf16" in flag for flag in table.machine()["flags"])
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", choices=PARTS, action="append", help="what to measure; may be given again")
+    parser.add_argument("--quick", action="store_true", help="small rasters and two rounds: does everything run?")
+    parser.add_argument("--rounds", type=int, default=5, help="how often everybody runs (%(default)s)")
+    parser.add_argument("--device", default="cpu", help="of the network (%(default)s)")
+    parser.add_argument("--data", type=Path, help="folder to keep the rasters in; else they are made anew")
+    parser.add_argument("--json", type=Path, help="file for the raw figures")
+    parser.add_argument("--document", type=Path, help="Markdown file whose marked part is replaced by the tables")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""The benchmarks run, as far as they need no other tool; their figures mean nothing here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rasterio
+
+from benchmarks import engine, inputs, memory, rounds, scan, table
+from benchmarks.memory import Growth
+from benchmarks.scan import Steps
+from benchmarks.table import Goal
+
+
+def mean(batch: np.ndarray) -> np.ndarray:
+    return batch.mean(axis=1, keepdims=True)
+
+
+def test_rounds_give_everybody_a_turn_to_begin_and_ratios_are_of_pairs():
+    calls = []
+    contestants = {name: lambda name=name: calls.append(name) for name in "abc"}
+    found = rounds.timed("turns", contestants, rounds=2, pixels=1, say=lambda text: None)
+    assert "".join(calls) == "abcbcacab"
+    assert {name: len(seconds) for name, seconds in found.seconds.items()} == {"a": 2, "b": 2, "c": 2}
+    given = rounds.Rounds("given", 10, {"a": [1.0, 2.0, 6.0], "b": [2.0, 2.0, 2.0]})
+    assert given.ratio("a", "b") == (1.0, 0.5, 3.0)
+
+
+def test_the_engine_runs_over_the_windows_that_the_bare_passes_run_over(tmp_path):
+    source = inputs.cog(tmp_path, 600)
+    with rasterio.open(source) as dataset:
+        assert (dataset.count, dataset.dtypes[0]) == (inputs.BANDS, "uint16")
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    engine.whole_scan(source, mean, tmp_path / "out.tif")()
+    counted = []
+    engine.bare_passes(source, lambda batch: counted.append(len(batch)) or batch)()
+    assert counted == [8, 1], "3 × 3 windows"
+
+
+def test_memory_is_measured_in_a_process_of_its_own(tmp_path):
+    growth = memory.measured(tmp_path, 700, 300)
+    assert 0 <= growth.growth_mb < growth.budget_mb
+    assert growth.before_mb > 100
+
+
+@pytest.mark.slow
+def test_a_scan_is_itemised(tmp_path):
+    steps = scan.measured(tmp_path, 96)
+    assert 0 < steps.start < steps.total
+    assert steps.rest <= steps.total
+
+
+def test_the_tables_say_what_goal_was_missed_and_find_their_place(tmp_path):
+    given = rounds.Rounds("64²", 4096, {"ours": [1.0, 1.2], "theirs": [2.0, 2.0], "bare": [0.5, 0.5]})
+    goals = [Goal("ours", "theirs", 1.0), Goal("ours", "bare", 1.1)]
+    growths = [Growth(64, 64, 1024, 500, 600, 1.0), Growth(128, 64, 1024, 500, 620, 2.0)]
+    steps = [Steps(64, 3, 9.0, {"network": 1.0, "report": 2.0})]
+    text = table.markdown(table.machine(), [(given, goals)], growths, steps, quick=False)
+    assert "0.550 × theirs (0.500–0.600), ≤ 1.00" in text
+    assert "2.200 × bare (2.000–2.400), **not** ≤ 1.10" in text
+    assert "| 128 × 64 | 500 | 120 | ≤ 1024 | 1.20, **not** ≤ 1.10 | 2.0 |" in text
+    assert "| **all but the network** | **8.0** |" in text
+    document = tmp_path / "page.md"
+    document.write_text("before\n<!-- benchmarks: begin -->\nold\n<!-- benchmarks: end -->\nafter\n")
+    for _ in range(2):
+        table.write_between_marks(document, text)
+    written = document.read_text()
+    assert written.startswith("before\n")
+    assert written.endswith("<!-- benchmarks: end -->\nafter\n")
+    assert written.count("| step | s |") == 1
+    assert "old" not in written
+    (tmp_path / "other.md").write_text("no mark")
+    with pytest.raises(ValueError, match="has no"):
+        table.write_between_marks(tmp_path / "other.md", text)
