@@ -10,6 +10,13 @@ from landslide_geo.models.bundle import (
     read_manifest,
     save_bundle,
 )
+from landslide_geo.models.ensemble import (
+    Ensemble,
+    EnsembleManifest,
+    EnsembleMember,
+    load_ensemble,
+    save_ensemble,
+)
 from landslide_geo.models.manifest import BundleManifest
 from landslide_geo.models.model import Model, calibrated, load_model
 from landslide_geo.models.registry import ARCHITECTURES, build
@@ -18,13 +25,18 @@ __all__ = [
     "ARCHITECTURES",
     "Bundle",
     "BundleManifest",
+    "Ensemble",
+    "EnsembleManifest",
+    "EnsembleMember",
     "Model",
     "build",
     "calibrated",
     "find_bundle",
     "list_bundles",
     "load_bundle",
+    "load_ensemble",
     "load_model",
     "read_manifest",
     "save_bundle",
+    "save_ensemble",
 ]

@@ -1,0 +1,164 @@
+"""Several models as one: what a scan asks. A single model is an ensemble of one.
+
+An ensemble is a folder with a ``bundle.json`` of its own schema: members by the folders of their bundles, with weights,
+and the threshold that was found for them together. It holds no weights of networks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from landslide_geo.errors import BundleError
+from landslide_geo.files import replacing
+from landslide_geo.models.bundle import find_bundle, list_bundles
+from landslide_geo.models.manifest import MANIFEST, SCHEMA_VERSION, Threshold
+from landslide_geo.models.model import Model, load_model
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EnsembleMember(_Part):
+    """One model of an ensemble."""
+
+    bundle: str = Field(min_length=1, description="a shipped model's name, or a folder relative to the ensemble's")
+    weight: float = Field(gt=0, description="in the mean of calibrated probabilities")
+
+
+class EnsembleManifest(_Part):
+    """``bundle.json`` of an ensemble."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    kind: Literal["ensemble"] = "ensemble"
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    description: str
+    members: tuple[EnsembleMember, ...] = Field(min_length=1)
+    threshold: Threshold
+    tta: Literal[1, 2, 4, 8] = Field(1, description="symmetries averaged by default")
+    metrics: dict[str, dict[str, Any]] = {}
+    licence: str
+    created: str = Field(description="date and time, ISO 8601, UTC")
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Models with weights, and what holds for all of them together.
+
+    Attributes:
+        directory: of the bundle.
+        name: of the bundle.
+        models: the members and their weights in the mean.
+        threshold: on the mean of calibrated probabilities.
+        tta: symmetries averaged by default.
+        sha256: of manifests and weights, which together decide every result.
+        manifest: content of ``bundle.json``, and those of the members.
+    """
+
+    directory: Path
+    name: str
+    models: tuple[tuple[Model, float], ...]
+    threshold: float
+    tta: int
+    sha256: str
+    manifest: dict[str, Any]
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of all bands that any member needs."""
+        return tuple(dict.fromkeys(name for model, _ in self.models for name in model.bands))
+
+    @property
+    def window(self) -> int:
+        """Side of a window in pixels: the largest that a member wants."""
+        return max(model.manifest.window for model, _ in self.models)
+
+    @property
+    def overlap(self) -> int:
+        """Overlap of windows in pixels: the largest that a member wants."""
+        return max(model.manifest.overlap for model, _ in self.models)
+
+    @property
+    def gsd_m(self) -> tuple[float, float]:
+        """Ground sampling distances (m) that all members were made for; empty (low above high) where there is none."""
+        ranges = [model.manifest.gsd_m for model, _ in self.models]
+        return max(low for low, _ in ranges), min(high for _, high in ranges)
+
+    @property
+    def gsd_native_m(self) -> float:
+        """Ground sampling distance (m) of the training data of the member with the largest weight."""
+        return max(self.models, key=lambda pair: pair[1])[0].manifest.gsd_native_m
+
+
+def load_ensemble(name_or_dir: str | os.PathLike[str] = "default") -> Ensemble:
+    """The ensemble, or the single model, of a shipped bundle's name or a bundle's folder.
+
+    Raises:
+        BundleError: there is no such bundle, or it or a member is broken.
+    """
+    directory = find_bundle(name_or_dir)
+    if not is_ensemble(directory):
+        model = load_model(name_or_dir)
+        manifest = model.manifest
+        return Ensemble(
+            directory, manifest.name, ((model, 1.0),), model.threshold, manifest.tta, model.sha256,
+            manifest.model_dump(mode="json"),
+        )  # fmt: skip
+    path = directory / MANIFEST
+    try:
+        stated = EnsembleManifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{path}: {where}: {first['msg']}; mend it, or make the ensemble again") from None
+    models = tuple((_load_member(directory, member.bundle), member.weight) for member in stated.members)
+    digest = hashlib.sha256(path.read_bytes())
+    for model, _ in models:
+        digest.update(model.sha256.encode())
+    described = stated.model_dump(mode="json")
+    described["members"] = [
+        member.model_dump() | {"sha256": model.sha256, "manifest": model.manifest.model_dump(mode="json")}
+        for member, (model, _) in zip(stated.members, models, strict=True)
+    ]
+    return Ensemble(directory, stated.name, models, stated.threshold.value, stated.tta, digest.hexdigest(), described)
+
+
+def save_ensemble(directory: str | os.PathLike[str], manifest: EnsembleManifest) -> Ensemble:
+    """Write an ensemble's ``bundle.json`` and read it back with its members.
+
+    Raises:
+        BundleError: a member is missing or broken, or the folder holds a bundle of another kind.
+    """
+    target = Path(directory)
+    if (target / MANIFEST).exists() and not is_ensemble(target):
+        raise BundleError(f"{target}: holds a model of its own; name another folder for the ensemble")
+    for member in manifest.members:
+        _load_member(target, member.bundle)
+    target.mkdir(parents=True, exist_ok=True)
+    with replacing(target / MANIFEST) as part:
+        part.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return load_ensemble(target)
+
+
+def is_ensemble(directory: Path) -> bool:
+    """Whether a bundle's folder holds an ensemble rather than a model."""
+    try:
+        stated = json.loads((directory / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(stated, dict) and (stated.get("kind") == "ensemble" or "members" in stated)
+
+
+def _load_member(directory: Path, bundle: str) -> Model:
+    # By name alone: the ensemble's own folder need not be there yet.
+    folder = bundle if bundle in list_bundles() else Path(os.path.normpath(directory / bundle))
+    if is_ensemble(find_bundle(folder)):
+        raise BundleError(f"{directory / MANIFEST}: member {bundle} is an ensemble itself; name its members instead")
+    return load_model(folder)
