@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from landslide_geo.errors import ParameterError, SourceNotFoundError
 
-Backend = Literal["auto", "torch"]
+Backend = Literal["auto", "torch", "openvino", "onnx"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
 #: What Landslide4Sense divided the Sentinel-2 digital numbers of red, green and blue by (recovered from its 14-band
 #: patches, whose values are exact multiples of the inverse).
 L4S_GAINS: Final = (445.172897, 663.416362, 824.631715)
@@ -62,7 +63,10 @@ class ScanParams(VectorizeParams):
     prior: float | None = Field(
         None, gt=0, lt=1, description="expected share of landslide pixels; none keeps the model's calibration"
     )
-    backend: Backend = "auto"
+    backend: Backend = Field("auto", description="what runs the network; auto takes the fastest one installed")
+    precision: Precision = Field(
+        "auto", description="of the arithmetic inside the network; auto takes a reduced one only where classes stay"
+    )
 
 
 class FetchParams(Params):

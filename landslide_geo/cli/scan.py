@@ -46,7 +46,12 @@ def scan(
     memory_mb: Annotated[
         int | None, typer.Option("--memory-mb", metavar="MB", help="Bound on what the scan adds to the process.")
     ] = None,
-    backend: Annotated[str | None, typer.Option("--backend", metavar="B", help="auto or torch.")] = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", metavar="B", help="auto, torch, openvino or onnx.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", metavar="P", help="auto, float32, bfloat16 or float16.")
+    ] = None,
     crs: Annotated[str | None, typer.Option("--crs", help="Projected CRS of the result, e.g. EPSG:32654.")] = None,
     resolution: Annotated[float | None, typer.Option("--resolution", metavar="M", help="Pixel size in metres.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the scene in outputs.")] = None,
@@ -73,7 +78,7 @@ def scan(
     given = {
         "model": model, "threshold": threshold, "min_area_m2": min_area, "min_slope_deg": min_slope, "prior": prior,
         "tta": tta, "window": window, "overlap": overlap, "batch_size": batch_size, "memory_mb": memory_mb,
-        "backend": backend,
+        "backend": backend, "precision": precision,
     }  # fmt: skip
     params = validated(
         ScanParams, {key: value for key, value in given.items() if value is not None}, where="landslide scan"

@@ -1,0 +1,107 @@
+"""OpenVINO on the processor."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from landslide_geo.inference.backends.base import (
+    Backend,
+    BackendName,
+    Candidate,
+    FloatArray,
+    Precision,
+    Shape,
+    as_batch,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: What OpenVINO calls a precision as a hint, and as a capability of a device.
+_HINTS: Final[dict[Precision, str]] = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+_CAPABILITIES: Final[dict[Precision, str]] = {"bfloat16": "BF16", "float16": "FP16"}
+
+
+def offers() -> list[Candidate]:
+    """What OpenVINO offers on this machine: a reduced precision only where the processor computes in it."""
+    if find_spec("openvino") is None:
+        return []
+    import openvino
+
+    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    reduced = [precision for precision, capability in _CAPABILITIES.items() if capability in able]
+    return [Candidate("openvino", precision, "cpu") for precision in (*reduced, "float32")]
+
+
+def open_network(network: nn.Module, candidate: Candidate, shape: Shape) -> Backend:
+    """See :data:`landslide_geo.inference.backends.base.Opener`."""
+    return OpenVinoBackend(network, candidate.precision, shape)
+
+
+class OpenVinoBackend:
+    """A network in OpenVINO. Results do not depend on how windows are put into batches.
+
+    Calls from several threads wait for one another; each uses all threads of the processor.
+    """
+
+    name: Final[BackendName] = "openvino"
+    device: Final = "cpu"
+    batch_limit: Final = None
+
+    def __init__(self, network: nn.Module, precision: Precision, shape: Shape) -> None:
+        self.precision: Final[Precision] = precision
+        self._bands = shape.bands
+        # One pass at a time over all cores: two side by side on one core each gain 2 % and take twice the memory.
+        self._options: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        if shape.threads is not None:
+            self._options["INFERENCE_NUM_THREADS"] = shape.threads
+        self._model = _converted(network, shape)
+        self._requests: dict[tuple[int, int], Any] = {}
+        self._lock = threading.Lock()
+        self._request(shape.window, shape.window)
+
+    def __call__(self, batch: FloatArray, /) -> FloatArray:
+        """See `Backend`."""
+        windows = as_batch(batch, self._bands)
+        with self._lock:
+            request = self._request(windows.shape[2], windows.shape[3])
+            request.infer({0: windows}, share_inputs=True)
+            # The library writes its next result to the same place.
+            return np.array(request.get_output_tensor(0).data, dtype=np.float32)
+
+    def _request(self, height: int, width: int) -> Any:
+        """Compiled for windows of one size and any number; a size fixed at compilation takes less memory."""
+        import openvino
+
+        if (height, width) not in self._requests:
+            self._model.reshape({0: openvino.PartialShape([-1, self._bands, height, width])})
+            compiled = openvino.Core().compile_model(self._model, "CPU", self._options)
+            self._requests[height, width] = compiled.create_infer_request()
+        return self._requests[height, width]
+
+
+def _converted(network: nn.Module, shape: Shape) -> Any:
+    """The network as OpenVINO's model, through its PyTorch front end.
+
+    ``openvino.convert_model`` does the same, but reports each use to its makers over the network.
+    """
+    import torch
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    network.eval()
+    # Traced with the very shape that will be run: networks may compute with sizes outside of the graph.
+    example = torch.zeros(shape.batch_size, shape.bands, shape.window, shape.window)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        decoder = TorchScriptPythonDecoder(network, example_input=example, trace_kwargs={"check_trace": False})
+        return frontend.convert(frontend.load(decoder))
