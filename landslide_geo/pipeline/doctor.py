@@ -7,6 +7,7 @@ import socket
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,9 @@ from urllib.parse import urlparse
 import numpy as np
 import rasterio
 
+from landslide_geo.inference.backends import candidates
+from landslide_geo.inference.backends.base import BackendName, Shape
+from landslide_geo.inference.backends.opening import OFFERS, open_candidate
 from landslide_geo.pipeline.record import versions
 from landslide_geo.scene.fetch import SAMPLES
 
@@ -37,7 +41,7 @@ class Check:
 
 
 #: Commands of the extras, and a module that tells whether each is installed.
-_EXTRAS: Final = {"train": "lightning", "flows": "prefect", "app": "gradio"}
+_EXTRAS: Final = {"train": "lightning", "flows": "prefect", "onnx": "onnxruntime", "app": "gradio"}
 
 
 def examine(*, network: bool = True) -> list[Check]:
@@ -49,6 +53,7 @@ def examine(*, network: bool = True) -> list[Check]:
         _tried("GeoPackage", _geopackage),
         _tried("network on CPU", _torch_cpu),
         _tried("GPU", _torch_gpu, needed=False),
+        *(_tried(f"back end {name}", partial(_backend, name), needed=name == "torch") for name in OFFERS),
         _tried("default model", _default_model),
         _tried("temporary space", _disk),
     ]
@@ -126,6 +131,22 @@ def _torch_gpu() -> str:
         raise RuntimeError("none that torch can use; scans run on the CPU")
     torch.ones(8, 8, device="cuda").sum().item()
     return ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
+
+
+def _backend(name: BackendName) -> str:
+    """Run a 1 × 1 convolution in every precision that the library offers on each device."""
+    import torch
+
+    network = torch.nn.Conv2d(2, 1, 1)
+    batch = np.random.default_rng(0).normal(size=(1, 2, 32, 32)).astype(np.float32)
+    expected = network(torch.from_numpy(batch)).detach().numpy()
+    found: dict[str, list[str]] = {}
+    for candidate in candidates(name):
+        result = open_candidate(network, candidate, Shape(bands=2, window=32, batch_size=1))(batch)
+        if np.abs(result - expected).max() > (1e-4 if candidate.precision == "float32" else 0.1):
+            raise RuntimeError(f"{candidate} gives a wrong result; take another --backend or --precision")
+        found.setdefault(candidate.device, []).append(candidate.precision)
+    return "; ".join(f"{' and '.join(precisions)} on {device}" for device, precisions in found.items())
 
 
 def _default_model() -> str:

@@ -5,6 +5,16 @@ fastest that keeps the result. Importing this costs nothing: torch, OpenVINO and
 """
 
 from landslide_geo.inference.backends.base import Backend, Candidate
+from landslide_geo.inference.backends.check import PrecisionCheck, Settled, check_precision, settle
 from landslide_geo.inference.backends.opening import candidates, open_backend
 
-__all__ = ["Backend", "Candidate", "candidates", "open_backend"]
+__all__ = [
+    "Backend",
+    "Candidate",
+    "PrecisionCheck",
+    "Settled",
+    "candidates",
+    "check_precision",
+    "open_backend",
+    "settle",
+]

@@ -23,7 +23,8 @@ OPENERS: Final[dict[BackendName, Opener]] = {
     "openvino": openvino_backend.open_network,
     "onnx": onnx_backend.open_network,
 }
-_INSTALL: Final[dict[BackendName, str]] = {
+#: How to get a library.
+INSTALL: Final[dict[BackendName, str]] = {
     "torch": "pip install torch",
     "openvino": "pip install openvino",
     "onnx": "pip install 'landslide-geo[onnx]'",
@@ -58,7 +59,7 @@ def candidates(
     names: list[BackendName] = list(OFFERS) if backend == "auto" else [backend]
     offered = [candidate for name in names for candidate in OFFERS[name]()]
     if not offered and backend != "auto":
-        raise ParameterError(f"back end {backend} is not installed; {_INSTALL[backend]}, or take --backend auto")
+        raise ParameterError(f"back end {backend} is not installed; {INSTALL[backend]}, or take --backend auto")
     found = [candidate for candidate in offered if precision in ("auto", candidate.precision)]
     if not found:
         has = ", ".join(sorted({candidate.precision for candidate in offered}))
