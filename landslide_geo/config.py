@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from landslide_geo.errors import ParameterError, SourceNotFoundError
 
@@ -50,8 +50,10 @@ class ScanParams(VectorizeParams):
     overlap: int | None = Field(None, ge=0, description="overlap of windows in pixels; none takes the model's own")
     batch_size: int = Field(4, ge=1, description="windows per forward pass")
     memory_mb: int = Field(1024, ge=64, description="what the scan may add to the process, GDAL's cache included (MB)")
-    tta: Literal[1, 2, 4, 8] | None = Field(
-        None, description="symmetries of the square averaged over; none takes the model's own"
+    tta: int | tuple[str, ...] | None = Field(
+        None,
+        description="symmetries of the square averaged over, by number or by name (identity, rotate90, rotate180, "
+        "rotate270, flip_vertical, flip_horizontal, transpose, antitranspose); none takes the model's own",
     )
     flat_slope_deg: float = Field(
         5.0,
@@ -67,6 +69,13 @@ class ScanParams(VectorizeParams):
     precision: Precision = Field(
         "auto", description="of the arithmetic inside the network; auto takes a reduced one only where classes stay"
     )
+
+    @field_validator("tta")
+    @classmethod
+    def _known_number(cls, value: int | tuple[str, ...] | None) -> int | tuple[str, ...] | None:
+        if isinstance(value, int) and value not in (1, 2, 4, 8):
+            raise ValueError("should be 1, 2, 4 or 8, or names of symmetries")
+        return value
 
 
 class FetchParams(Params):

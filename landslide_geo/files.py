@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rasterio.errors import RasterioError
 
@@ -43,3 +45,13 @@ def replacing(path: Path, *, also: tuple[type[Exception], ...] = ()) -> Iterator
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file atomically: a reader finds it whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with replacing(path) as part:
+        part.write_text(json.dumps(value), encoding="utf-8")

@@ -44,3 +44,10 @@ def day(text: str | None, option: str) -> date | None:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
         raise ParameterError(f"{option} {text}: not a day; write it as 2018-09-06") from None
+
+
+def symmetries(text: str | None) -> int | tuple[str, ...] | None:
+    """``4`` or ``identity,transpose``, as the parameters take them."""
+    if text is None:
+        return None
+    return int(text) if text.isdigit() else tuple(name.strip() for name in text.split(","))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from landslide_geo.cli.options import Dem, MinArea, MinSlope, Threshold, day
+from landslide_geo.cli.options import Dem, MinArea, MinSlope, Threshold, day, symmetries
 
 
 def scan(
@@ -38,7 +38,16 @@ def scan(
         float | None, typer.Option("--prior", metavar="P", help="Expected share of landslide pixels, 0–1.")
     ] = None,
     tta: Annotated[
-        int | None, typer.Option("--tta", metavar="N", help="Average over 1, 2, 4 or 8 symmetries of the square.")
+        str | None,
+        typer.Option(
+            "--tta",
+            metavar="N|NAMES",
+            help="Average over 1, 2, 4 or 8 symmetries of the square, or over those named, e.g. identity,transpose.",
+        ),
+    ] = None,
+    flat_slope: Annotated[
+        float | None,
+        typer.Option("--flat-slope", metavar="DEG", help="Do not scan where slopes are nowhere steeper; 0 scans all."),
     ] = None,
     window: Annotated[int | None, typer.Option("--window", metavar="PX", help="Window size.")] = None,
     overlap: Annotated[int | None, typer.Option("--overlap", metavar="PX", help="Overlap of windows.")] = None,
@@ -51,6 +60,15 @@ def scan(
     ] = None,
     precision: Annotated[
         str | None, typer.Option("--precision", metavar="P", help="auto, float32, bfloat16 or float16.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Processes on this machine that share the windows.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler", metavar="ADDR", help="Dask scheduler whose workers share them, e.g. tcp://host:8786."
+        ),
     ] = None,
     crs: Annotated[str | None, typer.Option("--crs", help="Projected CRS of the result, e.g. EPSG:32654.")] = None,
     resolution: Annotated[float | None, typer.Option("--resolution", metavar="M", help="Pixel size in metres.")] = None,
@@ -68,6 +86,8 @@ def scan(
 
       landslide scan after.tif pre=before.tif --out out/
 
+      landslide scan mosaic.tif --dem dem.tif --out out/ --workers 8
+
       landslide scan scene.tif --aoi district.gpkg --out out/ --threshold 0.6
     """
     from landslide_geo.cli.show import show_result
@@ -77,7 +97,8 @@ def scan(
 
     given = {
         "model": model, "threshold": threshold, "min_area_m2": min_area, "min_slope_deg": min_slope, "prior": prior,
-        "tta": tta, "window": window, "overlap": overlap, "batch_size": batch_size, "memory_mb": memory_mb,
+        "tta": symmetries(tta), "flat_slope_deg": flat_slope,
+        "window": window, "overlap": overlap, "batch_size": batch_size, "memory_mb": memory_mb,
         "backend": backend, "precision": precision,
     }  # fmt: skip
     params = validated(
@@ -90,7 +111,8 @@ def scan(
     result = run(
         sources, out, dem=dem, aoi=aoi, params=params, crs=crs, resolution=resolution, date=day(date, "--date"),
         date_pre=day(date_pre, "--date-pre"), event=None if event_day is None else (event_name, event_day), name=name,
-        credits=credits, resume=resume, overwrite=overwrite, progress=not (quiet or as_json),
+        credits=credits, resume=resume, overwrite=overwrite, progress=not (quiet or as_json), workers=workers,
+        scheduler=scheduler,
     )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(result.summary | {"outputs": [str(path) for path in result.outputs]}))

@@ -129,7 +129,8 @@ def flat_windows(scene: Scene, grid: WindowGrid, limit_deg: float) -> BoolArray 
     with BandReader([BandSource("elevation", scene.dem, scene.dem_band)], coarse) as reader:
         for top in range(0, height, _ROWS):
             block = Block(top, 0, min(_ROWS, height - top), width)
-            wide = block.padded(1)
+            # At the rim of the scene slopes are one-sided.
+            wide = block.padded(1).clipped(height, width)
             slope = slope_degrees(reader.read(wide)[0], (coarse.resolution.x, -coarse.resolution.y))
             steep = ~(slope[block.inside(wide)] < limit_deg)  # unknown counts as steep
             before = np.pad(steep.cumsum(axis=1, dtype=np.int64), ((0, 0), (1, 0)))

@@ -47,6 +47,11 @@ class Model:
         """Decision threshold on calibrated probability."""
         return self.manifest.threshold.value
 
+    @property
+    def probability_network(self) -> nn.Module:
+        """(N, C, H, W) float32 without NaN → (N, 1, H, W) raw probabilities, for any back end."""
+        return nn.Sequential(self._network, nn.Sigmoid()).eval()
+
     def probabilities(self, batch: Float32) -> Float32:
         """Raw probabilities, before calibration.
 

@@ -14,19 +14,15 @@ from odc.geo.geobox import GeoBox
 
 from landslide_geo.config import ScanParams
 from landslide_geo.errors import EmptyAOIError, LandslideError, ParameterError
-from landslide_geo.files import replacing
-from landslide_geo.inference.budget import check_budget, gdal_memory
-from landslide_geo.inference.members import Member, averaged, entropy
-from landslide_geo.inference.normalise import Normalised, NormalisedSource, scene_statistics
-from landslide_geo.inference.progress import reporting
-from landslide_geo.inference.run import Cluster, Work, compute
-from landslide_geo.inference.skipping import Skips, flat_windows, outside_aoi
-from landslide_geo.inference.store import StripStore
+from landslide_geo.inference.budget import gdal_memory
+from landslide_geo.inference.run import Cluster
+from landslide_geo.inference.skipping import Screen
 from landslide_geo.inference.symmetries import symmetries
 from landslide_geo.inference.windows import WindowGrid
 from landslide_geo.inventory import Inventory, Layers, Provenance, vectorize, write_geopackage
-from landslide_geo.models import Model, load_model
+from landslide_geo.models import Ensemble, load_ensemble
 from landslide_geo.pipeline import layers as rasters
+from landslide_geo.pipeline.probability import Question, any_inside, statistics_of, write_probability
 from landslide_geo.pipeline.record import Timings, describe_inputs, machine, peak_memory_mb, scan_key, versions
 from landslide_geo.pipeline.workspace import FILES, RECORD, REVIEW, Workspace
 from landslide_geo.report import (
@@ -37,8 +33,7 @@ from landslide_geo.report import (
     write_report,
     write_review_project,
 )
-from landslide_geo.scene.cog import write_cog
-from landslide_geo.scene.grid import Block, ground_sample_distance
+from landslide_geo.scene.grid import ground_sample_distance
 from landslide_geo.scene.open import open_scene
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.stage import staged
@@ -92,6 +87,9 @@ def scan(
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress = False,
+    screen: Screen | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
 ) -> ScanResult:
     """Map the landslides of a scene.
 
@@ -114,19 +112,25 @@ def scan(
         resume: take up what an interrupted scan left.
         overwrite: replace another scan in ``out``; the same scan is kept all the same.
         progress: show a bar, or be called with (windows done, windows in all).
+        screen: a cheap filter asked before the network; it sees windows as the network does, normalised.
+        workers: spread the windows over that many processes of a local Dask cluster.
+        scheduler: address of a Dask scheduler (``tcp://…``) whose workers see the same files, instead.
 
     Raises:
         LandslideError: something the user can mend; nothing is left behind.
     """
     params = params or ScanParams()
-    model = load_model(params.model)
-    manifest = model.manifest
+    cluster = Cluster(workers, scheduler)
+    model = load_ensemble(params.model)
     scene = open_scene(
         sources, dem=dem, aoi=aoi, crs=crs, resolution=resolution, date=date, date_pre=date_pre,
-        gsd=manifest.gsd_native_m, name=name,
+        gsd=model.gsd_native_m, name=name,
     )  # fmt: skip
-    scene.require(model.bands, by=f"model {manifest.name}")
-    job = _Job(scene, model, params, aoi=None if aoi is None else Path(aoi), event=event, credits=credits)
+    scene.require(model.bands, by=f"model {model.name}")
+    job = _Job(
+        scene, model, params, aoi=None if aoi is None else Path(aoi), event=event, credits=credits, screen=screen,
+        cluster=cluster,
+    )  # fmt: skip
     space = Workspace(Path(out), job.key)
     if (record := space.finished()) is not None:
         return ScanResult(space.out, record, fresh=False)
@@ -149,21 +153,24 @@ class _Job:
     def __init__(
         self,
         scene: Scene,
-        model: Model,
+        model: Ensemble,
         params: ScanParams,
         *,
         aoi: Path | None,
         event: tuple[str, date] | None,
         credits: str,
+        screen: Screen | None,
+        cluster: Cluster,
     ) -> None:
         self.scene, self.model, self.params, self.event, self.credits = scene, model, params, event, credits
-        manifest = model.manifest
-        window = manifest.window if params.window is None else params.window
-        overlap = min(manifest.overlap, window // 2) if params.overlap is None else params.overlap
+        self.screen, self.cluster = screen, cluster
+        window = model.window if params.window is None else params.window
+        overlap = min(model.overlap, window // 2) if params.overlap is None else params.overlap
         if window % _STRIDE:
-            raise ParameterError(f"window {window}: networks need a multiple of {_STRIDE}, e.g. {manifest.window}")
+            raise ParameterError(f"window {window}: networks need a multiple of {_STRIDE}, e.g. {model.window}")
         self.grid = WindowGrid(scene.height, scene.width, window, overlap)
-        self.tta = manifest.tta if params.tta is None else params.tta
+        self.tta = model.tta if params.tta is None else params.tta
+        self.symmetries = symmetries(self.tta)
         self.threshold = model.threshold if params.threshold is None else params.threshold
         self.inputs = describe_inputs(scene, aoi)
         self.settings = params.model_dump() | {
@@ -176,6 +183,7 @@ class _Job:
             "event": event,
             "name": scene.scene_id,
             "credits": credits,
+            "screen": None if screen is None else {"name": screen.name, "threshold": screen.threshold},
         }
         # Memory and the folder a bundle lies in do not decide the result; the bundle's checksum stands for it.
         self.key = scan_key(
@@ -192,16 +200,17 @@ class _Job:
     def run(self, folder: Path, progress: Progress) -> dict[str, Any]:
         """All steps; returns the record."""
         started = datetime.now(UTC)
-        if self.scene.aoi is not None and not self._any_inside():
+        if self.scene.aoi is not None and not any_inside(self.scene):
             raise EmptyAOIError("the area of interest holds no pixel centre of the scene; draw a larger one")
         with self.timings.step("warp"):
             self.scene = staged(self.scene, folder / "bands")
-        windows = self._probability(folder, progress)
+        asked = Question(self.model, self.grid, self.symmetries, self.params, self.threshold, self.screen, self.cluster)
+        answered = write_probability(folder, self.scene, asked, timings=self.timings, progress=progress)
         with self.timings.step("layers"):
             self._layers(folder)
         with self.timings.step("polygons"):
             inventory = self._inventory(folder, started)
-        record = self._record(folder, started, windows, inventory)
+        record = self._record(folder, started, answered, inventory)
         with self.timings.step("report"):
             self._report(folder, record, inventory)
         record["outputs"] = [name for name in FILES if (folder / name).exists() or name == RECORD]
@@ -209,67 +218,6 @@ class _Job:
         record["summary"]["seconds"] = round(sum(self.timings.values()), 1)
         record["peak_memory_mb"] = round(peak_memory_mb())
         return record
-
-    def _probability(self, folder: Path, progress: Progress) -> dict[str, Any]:
-        """``probability.tif`` and ``uncertainty.tif``; returns what became of the windows."""
-        tally_file = folder / "windows.json"
-        if tally_file.exists() and (folder / "probability.tif").exists() and (folder / "uncertainty.tif").exists():
-            return dict(json.loads(tally_file.read_text(encoding="utf-8")))
-        with self.timings.step("statistics"):
-            normalised = Normalised(self.model.bands, self.model.manifest.normalisation, self._statistics(folder))
-        source = NormalisedSource(self.scene, [normalised])
-        member = Member(self.model.probabilities, lambda p: self.model.calibrate(p, prior=self.params.prior))
-        predict = averaged([member], symmetries(self.tta))
-        skips = Skips(
-            outside_aoi(self.scene, self.grid),
-            flat_windows(self.scene, self.grid, min(self.params.flat_slope_deg, self.params.min_slope_deg / 2)),
-        )
-        store = StripStore(folder / "strips", self.grid)
-        resumed = store.finished()
-        check_budget(self.grid, source.count, self.grid.batch(self.params.batch_size), self.params.memory_mb)
-        work = Work(source, predict, self.grid, self.params.batch_size, skips)
-        with self.timings.step("network"), reporting(progress, len(self.grid), "Scanning") as report:
-            tally = compute(work, store, Cluster(), memory_mb=self.params.memory_mb, report=report)
-        with self.timings.step("rasters"):
-            self._write_probability(folder, store)
-        windows = {
-            "total": tally.total,
-            "run": tally.run,
-            "repeated": tally.repeated,
-            "skipped": tally.skipped,
-            "strips_resumed": resumed,
-            "size": self.grid.window,
-            "overlap": self.grid.overlap,
-            "overlap_cost": round(self.grid.overlap_cost, 3),
-        }
-        _write_json(tally_file, windows)
-        store.remove()
-        return windows
-
-    def _write_probability(self, folder: Path, store: StripStore) -> None:
-        self._write_band(folder / "probability.tif", lambda block: store.read(block)[:1], "probability of landslide")
-        self._write_band(
-            folder / "uncertainty.tif",
-            lambda block: store.read(block)[1:2] if store.count > 1 else entropy(store.read(block)[:1]),
-            f"standard deviation over {self.tta} symmetries" if store.count > 1 else "entropy (bits)",
-        )
-
-    def _any_inside(self) -> bool:
-        rows = (Block(top, 0, 512, self.scene.width) for top in range(0, self.scene.height, 512))
-        return any(self.scene.inside_aoi(block.clipped(self.scene.height, self.scene.width)).any() for block in rows)
-
-    def _statistics(self, folder: Path) -> Path:
-        path = folder / "statistics.json"
-        if not path.exists():
-            found = scene_statistics(self.scene, self.model.bands, self.model.manifest.normalisation)
-            _write_json(path, found.to_json())
-        return path
-
-    def _write_band(self, path: Path, read: Callable[[Block], Any], description: str) -> None:
-        write_cog(
-            path, self.scene.geobox, read, count=1, dtype="float32", nodata=np.nan, descriptions=[description],
-            tags={"MODEL": self.model.manifest.name, "THRESHOLD": f"{self.threshold:.4f}"},
-        )  # fmt: skip
 
     def _layers(self, folder: Path) -> None:
         review = folder / REVIEW
@@ -302,7 +250,7 @@ class _Job:
                 date_post=self.scene.date,
                 date_pre=self.scene.date_pre,
                 dem_source=None if self.scene.dem is None else self.scene.dem.name,
-                model_id=self.model.manifest.name,
+                model_id=self.model.name,
                 model_sha256=self.model.sha256,
                 threshold=self.threshold,
                 event_id=None if self.event is None else self.event[0],
@@ -315,7 +263,9 @@ class _Job:
         write_geopackage(folder / "landslides.gpkg", inventory)
         return inventory
 
-    def _record(self, folder: Path, started: datetime, windows: dict[str, Any], inventory: Inventory) -> dict[str, Any]:
+    def _record(
+        self, folder: Path, started: datetime, answered: dict[str, Any], inventory: Inventory
+    ) -> dict[str, Any]:
         return {
             "key": self.key,
             "scene_id": self.scene.scene_id,
@@ -325,15 +275,16 @@ class _Job:
             "grid": _grid_facts(self.scene.geobox),
             "inputs": self.inputs,
             "model": {
-                "name": self.model.manifest.name,
+                "name": self.model.name,
                 "sha256": self.model.sha256,
-                "manifest": self.model.manifest.model_dump(mode="json"),
+                "manifest": self.model.manifest,
             },
             "parameters": json.loads(json.dumps(self.settings, default=str)),
-            "normalisation": json.loads((folder / "statistics.json").read_text(encoding="utf-8")),
+            "normalisation": statistics_of(folder),
             "reflectance_scale": self.scene.reflectance_scale,
             "warnings": self.warnings(),
-            "windows": windows,
+            "windows": answered["windows"],
+            "backend": answered["backend"],
             "summary": inventory.summary(),
             "credits": self.credits,
             "versions": versions(),
@@ -343,11 +294,11 @@ class _Job:
     def warnings(self) -> list[str]:
         """What a reader of the result must know about how model and scene fit."""
         found = []
-        low, high = self.model.manifest.gsd_m
+        low, high = self.model.gsd_m
         size = float(np.mean(ground_sample_distance(self.scene.geobox)))
         if not low * 0.99 <= size <= high * 1.01:
             found.append(
-                f"pixels of {size:.1f} m lie outside the {low:g}–{high:g} m that model {self.model.manifest.name} was "
+                f"pixels of {size:.1f} m lie outside the {low:g}–{high:g} m that model {self.model.name} was "
                 "made for; consider --resolution"
             )
         if self.scene.dem is None:
@@ -386,12 +337,6 @@ class _Job:
             datetime=_item_datetime(self.scene),
         )
         write_item(folder / "item.json", item)
-
-
-def _write_json(path: Path, value: Any) -> None:
-    """Atomically: a resumed scan must find such a file whole or not at all."""
-    with replacing(path) as part:
-        part.write_text(json.dumps(value), encoding="utf-8")
 
 
 def _grid_facts(geobox: GeoBox) -> dict[str, Any]:

@@ -1,0 +1,267 @@
+"""The models of a scan behind the engine's interface, and the choice of what runs them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landslide_geo.config import ScanParams, StretchParams
+from landslide_geo.files import write_json
+from landslide_geo.inference.backends import Backend, Candidate, candidates
+from landslide_geo.inference.backends.base import Shape
+from landslide_geo.inference.backends.check import Sample, Settled, settle
+from landslide_geo.inference.backends.opening import open_candidate
+from landslide_geo.inference.engine import Predict
+from landslide_geo.inference.members import Member, averaged
+from landslide_geo.inference.skipping import Skips
+from landslide_geo.inference.sources import WindowSource
+from landslide_geo.inference.symmetries import Symmetry
+from landslide_geo.inference.windows import WindowGrid
+from landslide_geo.models import Ensemble, Model, load_ensemble
+from landslide_geo.scene.grid import Block
+
+FloatArray = NDArray[np.float32]
+BoolArray = NDArray[np.bool_]
+
+#: Places looked at for windows that precision is judged by, and how many windows are enough: eight of 256² are half a
+#: million pixels, of which five hundred may change class.
+_TRIED, _CHECKED = 64, 8
+
+
+@dataclass(frozen=True)
+class Group:
+    """Bands normalised in one way; members that agree in both share them.
+
+    Attributes:
+        bands: by name.
+        params: of the normalisation.
+        channels: where they are among the channels of a window.
+    """
+
+    bands: tuple[str, ...]
+    params: StretchParams
+    channels: slice
+
+
+def groups(ensemble: Ensemble) -> list[Group]:
+    """What the members of an ensemble see, each different thing once."""
+    different = dict.fromkeys((model.bands, model.manifest.normalisation) for model, _ in ensemble.models)
+    found, start = [], 0
+    for bands, params in different:
+        found.append(Group(bands, params, slice(start, start + len(bands))))
+        start += len(bands)
+    return found
+
+
+class Predictor:
+    """Normalised windows in, calibrated probabilities out: members, symmetries and back ends of one scan.
+
+    It travels to other processes as the path of its bundle and settings, and opens its networks when first called.
+    """
+
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        chosen: Sequence[Candidate],
+        *,
+        over: Sequence[Symmetry],
+        prior: float | None,
+        window: int,
+        batch_size: int,
+    ) -> None:
+        """Use a back end for each member.
+
+        Args:
+            ensemble: the models.
+            chosen: what runs them, in their order.
+            over: symmetries that every member is averaged over.
+            prior: expected share of landslide pixels; none keeps that of the calibration.
+            window: side of the windows in pixels.
+            batch_size: windows in a call.
+        """
+        self._ensemble: Ensemble | None = ensemble
+        self._directory = ensemble.directory
+        self._chosen, self._symmetries, self._prior = tuple(chosen), tuple(over), prior
+        self._window, self._batch_size = window, batch_size
+        #: None leaves the threads of the processor to the library.
+        self._threads: int | None = None
+        self._predict: Predict | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Networks stay behind."""
+        return self.__dict__ | {"_ensemble": None, "_predict": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore, in a process that may have been given a share of the processor's cores only."""
+        import torch
+
+        self.__dict__.update(state)
+        self._threads = torch.get_num_threads()
+
+    def __call__(self, batch: FloatArray) -> FloatArray:
+        """(N, C, h, w) → (N, 1, h, w), or (N, 2, h, w) with the spread over members and symmetries.
+
+        Raises:
+            ParameterError: a back end is not there or cannot take a network, or a device is too small for a window.
+        """
+        if self._predict is None:
+            self.use([])
+        assert self._predict is not None
+        return self._predict(batch)
+
+    def use(self, opened: Sequence[Backend]) -> None:
+        """Run the members with back ends that are open already; those that are missing are opened.
+
+        Raises:
+            ParameterError: a back end is not there or cannot take a network.
+        """
+        if self._ensemble is None:
+            self._ensemble = load_ensemble(self._directory)
+        channels = {(group.bands, group.params): group.channels for group in groups(self._ensemble)}
+        members: list[Member] = []
+        for index, ((model, weight), candidate) in enumerate(zip(self._ensemble.models, self._chosen, strict=True)):
+            if index < len(opened):
+                network = opened[index]
+            else:
+                shape = Shape(len(model.bands), self._window, self._batch_size, self._threads)
+                network = open_candidate(model.probability_network, candidate, shape)
+            calibrate = partial(model.calibrate, prior=self._prior)
+            members.append(Member(network, calibrate, channels[model.bands, model.manifest.normalisation], weight))
+        self._predict = averaged(members, self._symmetries)
+
+
+def settled(
+    ensemble: Ensemble,
+    source: WindowSource,
+    grid: WindowGrid,
+    skips: Skips,
+    *,
+    over: Sequence[Symmetry],
+    params: ScanParams,
+    threshold: float,
+    memory: Path,
+) -> tuple[Predictor, dict[str, Any]]:
+    """The fastest back ends of this machine that keep the classes of the scene's pixels.
+
+    With precision ``auto`` a reduced one is taken only while at most 0.1 % of valid pixels change class against float32
+    on windows of the scene itself.
+
+    Args:
+        ensemble: what to run.
+        source: of its windows.
+        grid: windows over the scene.
+        skips: windows that will not be run.
+        over: symmetries that every member is averaged over.
+        params: of the scan.
+        threshold: where probability becomes a class.
+        memory: file that keeps the choice: a resumed scan goes on with it without judging anew.
+
+    Returns:
+        The predictor, and ``backend`` of ``scan.json`` with one more key: ``fresh``, whether nothing computed earlier
+        may be taken up.
+
+    Raises:
+        ParameterError: no back end takes the networks, or the one asked for is not there.
+    """
+    batch = grid.batch(params.batch_size)
+    settings: dict[str, Any] = {"over": over, "prior": params.prior, "window": grid.window, "batch_size": batch}
+    if memory.exists():
+        told = json.loads(memory.read_text(encoding="utf-8"))
+        remembered = [Candidate(**member) for member in told["chosen"]]
+        if set(remembered) <= set(candidates(params.backend, params.precision)):
+            return Predictor(ensemble, remembered, **settings), told | {"fresh": False}
+
+    @cache
+    def sample() -> Sample:
+        return sample_windows(source, grid, skips, batch)
+
+    opened: list[Backend] = []
+    checks: list[dict[str, Any]] = []
+    channels = {(group.bands, group.params): group.channels for group in groups(ensemble)}
+    for model, _ in ensemble.models:
+        own = channels[model.bands, model.manifest.normalisation]
+        found = _settled_member(model, own, sample, grid.window, batch, params, threshold)
+        opened.append(found.backend)
+        checks.extend(check.to_json() for check in found.checks)
+    chosen = [Candidate(backend.name, backend.precision, backend.device) for backend in opened]
+    predictor = Predictor(ensemble, chosen, **settings)
+    predictor.use(opened)
+    told = {"chosen": [candidate.to_json() for candidate in chosen], "checks": checks}
+    write_json(memory, told)
+    return predictor, told | {"fresh": True}
+
+
+def _settled_member(
+    model: Model,
+    channels: slice,
+    sample: Callable[[], Sample],
+    window: int,
+    batch_size: int,
+    params: ScanParams,
+    threshold: float,
+) -> Settled:
+    """The back end of one member."""
+
+    def own_sample() -> Sample:
+        batches, valid = sample()
+        return [values[:, channels] for values in batches], valid
+
+    def decide(raw: FloatArray) -> BoolArray:
+        landslide: BoolArray = model.calibrate(raw, prior=params.prior) >= threshold
+        return landslide
+
+    return settle(
+        model.probability_network,
+        sample=own_sample,
+        decide=decide,
+        backend=params.backend,
+        precision=params.precision,
+        bands=len(model.bands),
+        window=window,
+        batch_size=batch_size,
+    )
+
+
+def sample_windows(
+    source: WindowSource, grid: WindowGrid, skips: Skips, batch_size: int
+) -> tuple[list[FloatArray], list[BoolArray]]:
+    """Windows spread evenly over a scene, by which reduced precision is judged.
+
+    Returns:
+        Full batches (N, C, window, window) without NaN, and for each the pixels (N, window, window) that are valid.
+    """
+    across = len(grid.col_starts)
+    places = np.unique(np.linspace(0, len(grid) - 1, _TRIED).round().astype(int))
+    inputs, masks = [], []
+    for place in places:
+        row, col = divmod(int(place), across)
+        if skips.reason(row, col) is not None:
+            continue
+        block = Block(grid.row_starts[row], grid.col_starts[col], grid.window, grid.window)
+        inside = block.clipped(grid.height, grid.width)
+        values, valid = source.read(inside)
+        if not valid.any():
+            continue
+        padding = (0, block.height - inside.height), (0, block.width - inside.width)
+        inputs.append(np.pad(np.nan_to_num(values), ((0, 0), *padding), mode="symmetric"))
+        masks.append(np.pad(valid, padding))
+        if len(inputs) == _CHECKED:
+            break
+    source.close()
+    batches, valids = [], []
+    for start in range(0, len(inputs), batch_size):
+        batch = np.zeros((batch_size, source.count, grid.window, grid.window), dtype=np.float32)
+        mask = np.zeros((batch_size, grid.window, grid.window), dtype=bool)
+        part = slice(start, start + batch_size)
+        batch[: len(inputs[part])] = np.stack(inputs[part])
+        mask[: len(masks[part])] = np.stack(masks[part])
+        batches.append(batch)
+        valids.append(mask)
+    return batches, valids

@@ -1,0 +1,154 @@
+"""The first half of a scan: probability and uncertainty rasters from a scene and models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from landslide_geo.config import ScanParams
+from landslide_geo.files import write_json
+from landslide_geo.inference.budget import check_budget
+from landslide_geo.inference.members import entropy
+from landslide_geo.inference.normalise import Normalised, NormalisedSource, scene_statistics
+from landslide_geo.inference.progress import reporting
+from landslide_geo.inference.run import Cluster, Work, compute
+from landslide_geo.inference.skipping import Screen, Skips, flat_windows, outside_aoi
+from landslide_geo.inference.store import StripStore
+from landslide_geo.inference.symmetries import Symmetry
+from landslide_geo.inference.windows import WindowGrid
+from landslide_geo.models import Ensemble
+from landslide_geo.pipeline.predictor import groups, settled
+from landslide_geo.pipeline.record import Timings
+from landslide_geo.scene.cog import write_cog
+from landslide_geo.scene.grid import Block
+from landslide_geo.scene.scene import Scene
+
+PROBABILITY = "probability.tif"
+UNCERTAINTY = "uncertainty.tif"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a scene.
+
+    Attributes:
+        model: a model or an ensemble.
+        grid: windows over the scene.
+        symmetries: that every member is averaged over.
+        params: of the scan.
+        threshold: decision threshold, written to the rasters.
+        screen: a cheap filter asked before the network.
+        cluster: who computes.
+    """
+
+    model: Ensemble
+    grid: WindowGrid
+    symmetries: Sequence[Symmetry]
+    params: ScanParams
+    threshold: float
+    screen: Screen | None
+    cluster: Cluster
+
+
+def write_probability(
+    folder: Path, scene: Scene, question: Question, *, timings: Timings, progress: bool | Callable[[int, int], None]
+) -> dict[str, Any]:
+    """Write ``probability.tif`` and ``uncertainty.tif`` into a folder, where they are not there yet.
+
+    Finished strips that an interrupted run left in the folder are taken up.
+
+    Returns:
+        What became of the windows, and what ran the networks: ``windows`` and ``backend`` of ``scan.json``.
+
+    Raises:
+        LandslideError: something the user can mend.
+    """
+    finished = folder / "windows.json"
+    if all(path.exists() for path in (finished, folder / PROBABILITY, folder / UNCERTAINTY)):
+        return dict(json.loads(finished.read_text(encoding="utf-8")))
+    grid, params = question.grid, question.params
+    batch = grid.batch(params.batch_size)
+    with timings.step("statistics"):
+        source = NormalisedSource(scene, _statistics(folder, scene, question.model))
+        skips = Skips(
+            outside_aoi(scene, grid),
+            flat_windows(scene, grid, min(params.flat_slope_deg, params.min_slope_deg / 2)),
+        )
+    check_budget(grid, source.count, batch, params.memory_mb)
+    store = StripStore(folder / "strips", grid)
+    with timings.step("back end"):
+        predictor, told = settled(
+            question.model, source, grid, skips,
+            over=question.symmetries, params=params, threshold=question.threshold, memory=folder / "backend.json",
+        )  # fmt: skip
+        if told["fresh"]:
+            # What another back end computed is never mixed with what this one will.
+            store.remove()
+            store = StripStore(store.folder, grid)
+    resumed = store.finished()
+    work = Work(source, predictor, grid, params.batch_size, skips, question.screen)
+    with timings.step("network"), reporting(progress, len(grid), "Scanning") as report:
+        tally = compute(work, store, question.cluster, memory_mb=params.memory_mb, report=report)
+    with timings.step("rasters"):
+        _write_rasters(folder, scene, store, question)
+    result = {
+        "windows": {
+            "total": tally.total,
+            "run": tally.run,
+            "repeated": tally.repeated,
+            "skipped": tally.skipped,
+            "forward_passes_saved": round(sum(tally.skipped.values()) / tally.total, 4),
+            "strips_resumed": resumed,
+            "size": grid.window,
+            "overlap": grid.overlap,
+            "overlap_cost": round(grid.overlap_cost, 3),
+        },
+        "backend": {key: value for key, value in told.items() if key != "fresh"},
+    }
+    write_json(finished, result)
+    store.remove()
+    return result
+
+
+def statistics_of(folder: Path) -> list[dict[str, Any]]:
+    """The statistics that the scene was normalised with, for ``scan.json``: one entry for each way of normalising."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("statistics-*.json"))]
+
+
+def _statistics(folder: Path, scene: Scene, model: Ensemble) -> list[Normalised]:
+    found = []
+    for index, group in enumerate(groups(model)):
+        path = folder / f"statistics-{index:02d}.json"
+        if not path.exists():
+            statistics = scene_statistics(scene, group.bands, group.params)
+            write_json(path, {"bands": group.bands} | statistics.to_json())
+        found.append(Normalised(group.bands, group.params, path))
+    return found
+
+
+def _write_rasters(folder: Path, scene: Scene, store: StripStore, question: Question) -> None:
+    spread = store.count > 1
+    answers = len(question.symmetries) * len(question.model.models)
+    for name, read, what in (
+        (PROBABILITY, lambda block: store.read(block)[:1], "probability of landslide"),
+        (
+            UNCERTAINTY,
+            lambda block: store.read(block)[1:2] if spread else entropy(store.read(block)[:1]),
+            f"standard deviation over {answers} answers" if spread else "entropy (bits)",
+        ),
+    ):
+        write_cog(
+            folder / name, scene.geobox, read, count=1, dtype="float32", nodata=np.nan, descriptions=[what],
+            tags={"MODEL": question.model.name, "THRESHOLD": f"{question.threshold:.4f}"},
+        )  # fmt: skip
+
+
+def any_inside(scene: Scene) -> bool:
+    """Whether the area of interest holds a pixel centre of the scene."""
+    rows = (Block(top, 0, 512, scene.width).clipped(scene.height, scene.width) for top in range(0, scene.height, 512))
+    return any(scene.inside_aoi(block).any() for block in rows)
