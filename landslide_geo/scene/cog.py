@@ -17,6 +17,8 @@ from landslide_geo.scene.grid import Block
 TILE = 512
 #: Tiles are compressed in parallel and written in order: the bytes do not depend on the number of threads.
 _THREADS = "ALL_CPUS"
+#: Columns written at a time, a multiple of the tile: wide mosaics take no more memory than a scene does.
+_WIDTH = 8 * TILE
 
 
 def write_cog(
@@ -39,7 +41,7 @@ def write_cog(
     Args:
         path: of the file to write; replaced if it exists.
         geobox: its grid.
-        read: gives (count, h, w) values for blocks that span the whole width, from top to bottom, without gaps.
+        read: gives (count, h, w) values for blocks of whole tiles, row by row from top to bottom, without gaps.
         count: number of bands.
         dtype: of the bands.
         nodata: value that stands for unknown; None for none.
@@ -76,7 +78,7 @@ def write_cog(
             for index, text in enumerate(descriptions, start=1):
                 target.set_band_description(index, text)
             target.update_tags(**(tags or {}))
-            for block in _row_blocks(height, width):
+            for block in _tile_blocks(height, width):
                 target.write(read(block).astype(dtype, copy=False), window=block.window)
         rasterio.shutil.copy(
             staged,
@@ -91,6 +93,7 @@ def write_cog(
         )
 
 
-def _row_blocks(height: int, width: int) -> Iterator[Block]:
+def _tile_blocks(height: int, width: int) -> Iterator[Block]:
     for top in range(0, height, TILE):
-        yield Block(top, 0, min(TILE, height - top), width)
+        for left in range(0, width, _WIDTH):
+            yield Block(top, left, min(TILE, height - top), min(_WIDTH, width - left))
