@@ -129,14 +129,14 @@ def vectorize(
         traced = polygons.trace(mask, min_area_m2=min_area_m2, min_hole_m2=hole)
         outlines = gpd.GeoSeries(traced.polygons, crs=crs)
         too_flat = 0
-        ground: Path | None = None
+        ground: _Ground | None = None
         if layers.dem is not None:
-            ground = Path(folder) / "terrain.tif"
-            terrain.prepare(layers.dem, ground, band=layers.dem_band, bounds=bounds, rows=rows)
-            p90 = measure.zonal(ground, outlines, [measure.p90], band=terrain.SLOPE)[:, 0]
-            steep = ~(p90 < min_slope_deg)
+            path = Path(folder) / "terrain.tif"
+            terrain.prepare(layers.dem, path, band=layers.dem_band, bounds=bounds, rows=rows)
+            ground = _Ground.under(outlines, path)
+            steep = ~(ground.slope_p90 < min_slope_deg)
             too_flat = int((~steep).sum())
-            outlines = outlines[steep].reset_index(drop=True)
+            outlines, ground = outlines[steep].reset_index(drop=True), ground.only(steep)
         attributes, crowns = _measured(layers, outlines, ground, pixel=pixel)
     attributes |= _provenance_columns(provenance, threshold)
     attributes["landslide_id"] = identifiers(provenance.scene_id, crs, outlines.to_numpy())
@@ -164,8 +164,30 @@ def identifiers(scene_id: str, crs: Any, outlines: NDArray[np.object_]) -> list[
     ]  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Ground:
+    """Slope (degrees) and direction of the ground under each outline, and the terrain that they were taken from."""
+
+    terrain: Path
+    slope_mean: NDArray[np.float64]
+    slope_p90: NDArray[np.float64]
+    aspect: NDArray[np.float64]
+
+    @classmethod
+    def under(cls, outlines: gpd.GeoSeries, path: Path) -> _Ground:
+        bands = (terrain.SLOPE, terrain.ASPECT_SIN, terrain.ASPECT_COS)
+        slope_mean, slope_p90, east, north = measure.zonal(
+            path, outlines, lambda cells: [cells.mean(0), cells.quantile(0.9, 0), cells.mean(1), cells.mean(2)],
+            bands=bands,
+        ).T  # fmt: skip
+        return cls(path, slope_mean, slope_p90, np.degrees(np.arctan2(east, north)) % 360)
+
+    def only(self, which: NDArray[np.bool_]) -> _Ground:
+        return _Ground(self.terrain, self.slope_mean[which], self.slope_p90[which], self.aspect[which])
+
+
 def _measured(
-    layers: Layers, outlines: gpd.GeoSeries, ground: Path | None, *, pixel: float
+    layers: Layers, outlines: gpd.GeoSeries, ground: _Ground | None, *, pixel: float
 ) -> tuple[dict[str, Any], NDArray[np.float64]]:
     """Attributes by name, and the crowns' coordinates, shape (n, 2), NaN where there is none."""
     if outlines.empty:
@@ -175,7 +197,7 @@ def _measured(
     smooth = polygons.smoothed(shapes, pixel=pixel)
     perimeter = shapely.length(smooth)
     inside = gpd.GeoSeries(shapely.point_on_surface(shapes), crs=outlines.crs).to_crs(4326)
-    probability = measure.zonal(layers.probability, outlines, ["mean", "max"])
+    probability = measure.zonal(layers.probability, outlines, lambda cells: [cells.mean(), cells.maximum()])
     visible, edge = measure.seen(layers.visibility, outlines, pixel=pixel)
     volume = volumes(area)
     columns: dict[str, Any] = {
@@ -196,10 +218,12 @@ def _measured(
         "review_status": "unreviewed",
     }
     if layers.uncertainty is not None:
-        columns["uncertainty_mean"] = measure.zonal(layers.uncertainty, outlines, ["mean"])[:, 0]
+        columns["uncertainty_mean"] = measure.zonal(layers.uncertainty, outlines, lambda cells: [cells.mean()])[:, 0]
     if layers.change is not None:
-        change = measure.zonal(layers.change, outlines, [measure.median, "count"])
-        known = np.nan_to_num(change[:, 1]) * pixel**2 >= MIN_CHANGE_COVER * area
+        change = measure.zonal(
+            layers.change, outlines, lambda cells: [cells.quantile(0.5), cells.covered(cells.known())]
+        )
+        known = change[:, 1] * pixel**2 >= MIN_CHANGE_COVER * area
         columns["change_score"] = np.where(known, change[:, 0], np.nan)
     crowns = np.full((len(outlines), 2), np.nan)
     if ground is not None:
@@ -209,13 +233,9 @@ def _measured(
 
 
 def _terrain_columns(
-    ground: Path, outlines: gpd.GeoSeries, area: NDArray[np.float64], *, pixel: float
+    ground: _Ground, outlines: gpd.GeoSeries, area: NDArray[np.float64], *, pixel: float
 ) -> dict[str, Any]:
-    slope = measure.zonal(ground, outlines, ["mean", measure.p90], band=terrain.SLOPE)
-    east, north = (
-        measure.zonal(ground, outlines, ["mean"], band=band)[:, 0] for band in (terrain.ASPECT_SIN, terrain.ASPECT_COS)
-    )
-    down = measure.descents(ground, outlines, pixel=pixel)
+    down = measure.descents(ground.terrain, outlines, pixel=pixel)
     relief = down.elevation_max - down.elevation_min
     with np.errstate(divide="ignore", invalid="ignore"):
         width = np.where(down.length > 0, area / down.length, np.nan)
@@ -228,9 +248,9 @@ def _terrain_columns(
         "length_m": down.length,
         "width_m": width,
         "reach_angle_deg": reach,
-        "slope_mean_deg": slope[:, 0],
-        "slope_p90_deg": slope[:, 1],
-        "aspect_deg": np.degrees(np.arctan2(east, north)) % 360,
+        "slope_mean_deg": ground.slope_mean,
+        "slope_p90_deg": ground.slope_p90,
+        "aspect_deg": ground.aspect,
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import geopandas as gpd
@@ -11,6 +12,7 @@ import numpy as np
 import rasterio
 import shapely
 from exactextract import exact_extract
+from exactextract.feature import Feature, FeatureSource
 from exactextract.raster import RasterioRasterSource
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
@@ -23,6 +25,8 @@ from landslide_geo.scene.visibility import Visibility
 #: Cells exactextract reads at a time (16 MB of float32). It goes through the raster once, part by part, which is three
 #: times faster than a read per polygon.
 MAX_CELLS = 4_000_000
+#: Polygons measured at a time: all cells they cover are held. They are sorted, so that those of a group are neighbours.
+_GROUP = 5_000
 #: Rim in pixels around an outline within which hidden ground may hide more of the same landslide.
 RIM_PIXELS = 3
 #: Points within this share of the relief below the highest (above the lowest) are taken for one crown (toe).
@@ -30,60 +34,143 @@ TIE = 0.02
 
 _VALID_CODES = [code.value for code in Visibility if code.valid]
 
-Operation = str | Callable[[NDArray, NDArray], float]
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of some bands that polygons cover, polygon by polygon.
+
+    Attributes:
+        count: number of polygons.
+        owner: (n,) which polygon a cell is covered by, ascending; a cell under two polygons is there twice.
+        coverage: (n,) share of the cell that is covered, 0–1.
+        values: (band, n) float64, `zonal`'s ``unknown`` where the raster has no data.
+    """
+
+    count: int
+    owner: NDArray[np.intp]
+    coverage: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+    def known(self, band: int = 0) -> NDArray[np.bool_]:
+        """(n,) where there is a value."""
+        return np.isfinite(self.values[band])
+
+    def covered(self, which: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """How many cells, of those that are True in ``which`` (n,), each polygon covers."""
+        return np.bincount(self.owner[which], self.coverage[which], minlength=self.count).astype(np.float64)
+
+    def mean(self, band: int = 0) -> NDArray[np.float64]:
+        """Mean by covered area; NaN where a polygon meets no value, as in all of these."""
+        known = self.known(band)
+        owner, coverage = self.owner[known], self.coverage[known]
+        total = np.bincount(owner, coverage * self.values[band, known], minlength=self.count)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return total / np.bincount(owner, coverage, minlength=self.count)
+
+    def maximum(self, band: int = 0) -> NDArray[np.float64]:
+        """Greatest value of all cells that are covered at all."""
+        known = self.known(band)
+        out = np.full(self.count, -np.inf)
+        np.maximum.at(out, self.owner[known], self.values[band, known])
+        return np.where(np.isneginf(out), np.nan, out)
+
+    def quantile(self, q: float, band: int = 0) -> NDArray[np.float64]:
+        """The value that a share ``q`` of the covered area does not exceed: the inverse of the distribution.
+
+        exactextract's own ``quantile`` interpolates between distinct values however often they occur, so that of 0.3
+        on nine tenths and −1 on the rest it makes a median of −0.35.
+        """
+        known = self.known(band)
+        owner, coverage, values = self.owner[known], self.coverage[known], self.values[band, known]
+        order = np.lexsort((values, owner))
+        coverage, values = coverage[order], values[order]
+        edges = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=self.count))])
+        out = np.full(self.count, np.nan)
+        for polygon, (first, last) in enumerate(pairwise(edges)):
+            if first < last:
+                weight = np.cumsum(coverage[first:last])
+                # A rounding error in the sum must not push the quantile to the next value.
+                out[polygon] = values[first + np.searchsorted(weight, q * weight[-1] * (1 - 1e-12))]
+        return out
 
 
 def zonal(
-    raster: Path, polygons: gpd.GeoSeries, operations: Sequence[Operation], *, band: int = 1
+    raster: Path,
+    polygons: gpd.GeoSeries,
+    statistics: Callable[[Cells], Sequence[NDArray[np.float64]]],
+    *,
+    bands: Sequence[int] = (1,),
+    unknown: float = np.nan,
 ) -> NDArray[np.float64]:
-    """Statistics of one band within each polygon, every pixel weighted by the share of it that is covered.
+    """Statistics of some bands within each polygon, every pixel weighted by the share of it that is covered.
 
     Args:
         raster: any grid; polygons in another CRS are reprojected to it, never the raster.
         polygons: outlines; geometries may be empty.
-        operations: names that exactextract knows, or functions of (values, coverage).
-        band: 1-based.
+        statistics: from the cells of some polygons to one array for each statistic.
+        bands: 1-based; the outlines are laid over the grid once for all of them.
+        unknown: stands for nodata among the values.
 
     Returns:
-        Shape (polygons, operations); NaN where a polygon meets no value.
+        Shape (polygons, statistics).
     """
     with open_raster(raster) as source:
-        vector = gpd.GeoDataFrame(geometry=polygons.reset_index(drop=True))
-        if vector.crs != source.crs:
-            vector = vector.to_crs(source.crs)
-        if vector.empty:
-            return np.empty((0, len(operations)))
-        table = exact_extract(
-            RasterioRasterSource(source, band), vector, list(operations), output="pandas", strategy="raster-sequential",
-            max_cells_in_memory=MAX_CELLS,
-        )  # fmt: skip
-    return np.asarray(table.to_numpy(dtype=np.float64, na_value=np.nan))
+        shapes = polygons.to_crs(source.crs) if polygons.crs != source.crs else polygons
+        rasters = [RasterioRasterSource(source, band, name=f"band{band}") for band in bands]
+        parts = []
+        for start in range(0, max(len(shapes), 1), _GROUP):
+            cells = _cells(rasters, shapes.to_numpy()[start : start + _GROUP], source.crs.to_wkt(), unknown)
+            parts.append(np.column_stack([np.asarray(found, dtype=np.float64) for found in statistics(cells)]))
+    return np.concatenate(parts)
 
 
-def p90(values: NDArray, coverage: NDArray) -> float:
-    """The value that nine tenths of the covered area do not exceed; an operation for `zonal`."""
-    return _quantile(values, coverage, 0.9)
+def _cells(rasters: Sequence[RasterioRasterSource], shapes: NDArray[np.object_], wkt: str, unknown: float) -> Cells:
+    """All cells that some polygons cover; raster and polygons have one CRS."""
+    if len(shapes) == 0:
+        return Cells(0, np.empty(0, dtype=np.intp), np.empty(0), np.empty((len(rasters), 0)))
+    operations = [f"{name}(default_value={unknown})" for name in ("values", "coverage")]
+    table = exact_extract(
+        list(rasters), _Outlines(shapely.to_wkb(shapes), wkt), operations, output="pandas",
+        strategy="raster-sequential", max_cells_in_memory=MAX_CELLS,
+    )  # fmt: skip
+    # One raster's columns bear the operation's name alone.
+    names = [f"{raster.name()}_" if len(rasters) > 1 else "" for raster in rasters]
+    lengths = [len(part) for part in table[f"{names[0]}coverage"]]
+    return Cells(
+        count=len(shapes),
+        owner=np.repeat(np.arange(len(shapes)), lengths),
+        coverage=np.concatenate(table[f"{names[0]}coverage"].to_list()).astype(np.float64),
+        values=np.stack([np.concatenate(table[f"{name}values"].to_list()).astype(np.float64) for name in names]),
+    )
 
 
-def median(values: NDArray, coverage: NDArray) -> float:
-    """The value that half the covered area does not exceed; an operation for `zonal`."""
-    return _quantile(values, coverage, 0.5)
+class _Outlines(FeatureSource):
+    """Polygons as exactextract reads them, in binary: through GeoJSON, its way, takes as long as the measuring."""
+
+    def __init__(self, shapes: NDArray[np.object_], wkt: str) -> None:
+        super().__init__()
+        self._shapes, self._wkt = shapes, wkt
+
+    def count(self) -> int:
+        return len(self._shapes)
+
+    def __iter__(self) -> Iterator[Feature]:
+        return (_Outline(shape) for shape in self._shapes)
+
+    def srs_wkt(self) -> str:
+        return self._wkt
 
 
-def _quantile(values: NDArray, coverage: NDArray, q: float) -> float:
-    """Weighted quantile by the inverse of the distribution.
+class _Outline(Feature):
+    def __init__(self, shape: bytes) -> None:
+        super().__init__()
+        self._shape = shape
 
-    exactextract's own ``quantile`` interpolates between distinct values however often they occur, so that of 0.3 on
-    nine tenths and −1 on the rest it makes a median of −0.35.
-    """
-    known = np.ma.filled(values, np.nan).astype(np.float64)
-    finite = np.isfinite(known)
-    if not finite.any():
-        return float("nan")
-    order = np.argsort(known[finite], kind="stable")
-    weight = np.cumsum(coverage[finite][order])
-    # A rounding error in the sum must not push the quantile to the next value.
-    return float(known[finite][order][np.searchsorted(weight, q * weight[-1] * (1 - 1e-12))])
+    def geometry(self) -> bytes:
+        return self._shape
+
+    def fields(self) -> list[str]:
+        return []
 
 
 def seen(visibility: Path, polygons: gpd.GeoSeries, *, pixel: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -101,20 +188,11 @@ def seen(visibility: Path, polygons: gpd.GeoSeries, *, pixel: float) -> tuple[ND
     rim = polygons.buffer(RIM_PIXELS * pixel, join_style="mitre")
     near = polygons.buffer(pixel / 2, join_style="mitre")
     cell = pixel * pixel
-    valid = zonal(visibility, rim, [_valid_cells])
-    data = zonal(visibility, near, [_data_cells])
-    fraction = np.nan_to_num(valid[:, 0]) * cell / rim.area.to_numpy()
-    known = np.nan_to_num(data[:, 0]) * cell
-    return np.clip(fraction, 0, 1), known < near.area.to_numpy() - 0.01 * cell
-
-
-def _valid_cells(values: NDArray, coverage: NDArray) -> float:
-    codes = np.ma.filled(values, Visibility.NODATA.value)
-    return float(coverage[np.isin(codes, _VALID_CODES)].sum())
-
-
-def _data_cells(values: NDArray, coverage: NDArray) -> float:
-    return float(coverage[np.ma.filled(values, Visibility.NODATA.value) != Visibility.NODATA.value].sum())
+    nodata = Visibility.NODATA.value
+    valid = zonal(visibility, rim, lambda c: [c.covered(np.isin(c.values[0], _VALID_CODES))], unknown=nodata)
+    data = zonal(visibility, near, lambda c: [c.covered(c.values[0] != nodata)], unknown=nodata)
+    fraction = valid[:, 0] * cell / rim.area.to_numpy()
+    return np.clip(fraction, 0, 1), data[:, 0] * cell < near.area.to_numpy() - 0.01 * cell
 
 
 @dataclass(frozen=True)
