@@ -9,14 +9,13 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import rasterio
 import shapely
 from exactextract import exact_extract
 from exactextract.feature import Feature, FeatureSource
 from exactextract.raster import RasterioRasterSource
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
-from rasterio.windows import Window, from_bounds
+from rasterio.windows import Window
 
 from landslide_geo.inventory import terrain
 from landslide_geo.scene.raster_io import open_raster
@@ -222,10 +221,14 @@ def descents(terrain_raster: Path, polygons: gpd.GeoSeries, *, pixel: float) -> 
     crown = np.full((n, 2), np.nan)
     high, low, length = (np.full(n, np.nan) for _ in range(3))
     with open_raster(terrain_raster) as source:
-        shapes = polygons if polygons.crs == source.crs else polygons.to_crs(source.crs)
+        shapes = (polygons if polygons.crs == source.crs else polygons.to_crs(source.crs)).to_numpy()
         factor = source.crs.linear_units_factor[1]
-        for i, shape in enumerate(shapes):
-            points, heights = _samples(source, shape, pixel / factor)
+        outlines, owner = shapely.get_coordinates(
+            shapely.segmentize(shapes, pixel / factor * 1.0001), return_index=True
+        )
+        edges = np.searchsorted(owner, np.arange(n + 1))
+        for i, (shape, bounds) in enumerate(zip(shapes, shapely.bounds(shapes), strict=True)):
+            points, heights = _samples(source, shape, bounds, outlines[edges[i] : edges[i + 1]])
             if heights.size == 0:
                 continue
             high[i], low[i] = heights.max(), heights.min()
@@ -248,27 +251,27 @@ def _middle(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _samples(
-    source: DatasetReader, shape: shapely.Geometry, step: float
+    source: DatasetReader, shape: shapely.Geometry, bounds: NDArray[np.float64], outline: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Points on the outline and cell centres inside, with interpolated elevations; points without one are left out."""
-    bounds = shapely.bounds(shape)
-    near = from_bounds(*bounds, transform=source.transform)
-    col0, row0 = max(int(near.col_off) - 2, 0), max(int(near.row_off) - 2, 0)
-    col1 = min(int(np.ceil(near.col_off + near.width)) + 2, source.width)
-    row1 = min(int(np.ceil(near.row_off + near.height)) + 2, source.height)
-    nothing = np.empty((0, 2)), np.empty(0)
+    t, nothing = source.transform, (np.empty((0, 2)), np.empty(0))
+    left, bottom, right, top = bounds
+    if np.isnan(left):
+        return nothing
+    # The terrain is north-up: `terrain.prepare` refuses anything else.
+    col0, row0 = max(int((left - t.c) / t.a) - 2, 0), max(int((top - t.f) / t.e) - 2, 0)
+    col1 = min(int(np.ceil((right - t.c) / t.a)) + 2, source.width)
+    row1 = min(int(np.ceil((bottom - t.f) / t.e)) + 2, source.height)
     if col1 - col0 < 2 or row1 - row0 < 2:
         return nothing
-    window = Window(col0, row0, col1 - col0, row1 - row0)
-    elevation = source.read(terrain.ELEVATION, window=window)
-    t = rasterio.windows.transform(window, source.transform)
-    outline = shapely.get_coordinates(shapely.segmentize(shape, step * 1.0001))
-    x = t.c + t.a * (np.arange(elevation.shape[1]) + 0.5)
-    y = t.f + t.e * (np.arange(elevation.shape[0]) + 0.5)
-    xx, yy = np.meshgrid(x, y)
+    elevation = source.read(terrain.ELEVATION, window=Window(col0, row0, col1 - col0, row1 - row0))
+    x0, y0 = t.c + t.a * col0, t.f + t.e * row0
+    x = x0 + t.a * (np.arange(elevation.shape[1]) + 0.5)
+    y = y0 + t.e * (np.arange(elevation.shape[0]) + 0.5)
+    xx, yy = np.broadcast_arrays(x[None, :], y[:, None])
     inside = shapely.contains_xy(shape, xx, yy)
     points = np.concatenate([outline, np.column_stack([xx[inside], yy[inside]])])
-    heights = _bilinear(elevation, (points[:, 0] - t.c) / t.a - 0.5, (points[:, 1] - t.f) / t.e - 0.5)
+    heights = _bilinear(elevation, (points[:, 0] - x0) / t.a - 0.5, (points[:, 1] - y0) / t.e - 0.5)
     known = ~np.isnan(heights)
     return points[known], heights[known]
 

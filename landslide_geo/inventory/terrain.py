@@ -16,7 +16,7 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import Window, from_bounds
 
 from landslide_geo.errors import NoOverlapError, ParameterError
-from landslide_geo.scene.raster_io import reading
+from landslide_geo.scene.raster_io import all_cores, reading
 from landslide_geo.scene.terrain import aspect_degrees, metric_dem, slope_degrees
 
 #: Bands of the raster that `prepare` writes. Aspect is kept as sine and cosine, so that its mean is a circular one.
@@ -41,7 +41,7 @@ def prepare(dem: Path, out: Path, *, bounds: BoundingBox, band: int = 1, rows: i
         ParameterError: the model's grid is rotated or upside down.
         SourceNotFoundError, UnreadableRasterError, MissingCRSError: the model cannot be read.
     """
-    with metric_dem(dem) as source, reading(dem):
+    with all_cores(), metric_dem(dem) as source, reading(dem):
         window = _window(source, bounds, dem)
         transform = rasterio.windows.transform(window, source.transform)
         metres = source.crs.linear_units_factor[1]

@@ -13,10 +13,9 @@ from odc.geo.geobox import GeoBox
 
 from landslide_geo.files import replacing
 from landslide_geo.scene.grid import Block
+from landslide_geo.scene.raster_io import all_cores
 
 TILE = 512
-#: Tiles are compressed in parallel and written in order: the bytes do not depend on the number of threads.
-_THREADS = "ALL_CPUS"
 #: Columns written at a time, a multiple of the tile: wide mosaics take no more memory than a scene does.
 _WIDTH = 8 * TILE
 
@@ -68,11 +67,10 @@ def write_cog(
         # Read once and thrown away: as fast as no compression, at half to a tenth of the size.
         "compress": "zstd",
         "zstd_level": 1,
-        "num_threads": _THREADS,
         "interleave": "band",
         "BIGTIFF": "IF_SAFER",
     }
-    with replacing(path) as copied:
+    with all_cores(), replacing(path) as copied:
         staged = copied.with_name("staged.tif")
         with rasterio.open(staged, "w", **profile) as target:
             for index, text in enumerate(descriptions, start=1):
@@ -89,7 +87,6 @@ def write_cog(
             BLOCKSIZE=str(TILE),
             OVERVIEW_RESAMPLING=overview_resampling,
             BIGTIFF="IF_SAFER",
-            NUM_THREADS=_THREADS,
         )
 
 

@@ -16,6 +16,11 @@ from landslide_geo.errors import MissingCRSError, SourceNotFoundError, Unreadabl
 EXACT = 1e-6
 
 
+def all_cores() -> rasterio.Env:
+    """A GDAL environment that unpacks, warps and packs tiles on all cores; no value or byte depends on their number."""
+    return rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS")
+
+
 def open_raster(path: Path, *, what: str = "raster") -> rasterio.DatasetReader:
     """Open a georeferenced raster, or say in one line why not.
 

@@ -11,7 +11,7 @@ from odc.geo.geobox import GeoBox
 
 from landslide_geo.files import replacing
 from landslide_geo.scene.grid import Block
-from landslide_geo.scene.raster_io import open_raster
+from landslide_geo.scene.raster_io import all_cores, open_raster
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource
 
@@ -54,6 +54,7 @@ def staged(scene: Scene, folder: Path) -> Scene:
 
 def _warp(scene: Scene, name: str, path: Path) -> None:
     with (
+        all_cores(),
         replacing(path) as part,
         rasterio.open(
             part, "w", driver="GTiff", height=scene.height, width=scene.width, count=1, dtype="float32",
