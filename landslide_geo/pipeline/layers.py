@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 
 from landslide_geo.bands import PRE
-from landslide_geo.scene.cog import write_cog
+from landslide_geo.files import replacing
+from landslide_geo.scene.cog import TILE, tile_blocks, write_cog
 from landslide_geo.scene.grid import Block, blocks
 from landslide_geo.scene.indices import normalised_difference, relative_ndvi_loss
 from landslide_geo.scene.scene import Scene
@@ -67,7 +69,8 @@ def write_display(scene: Scene, path: Path, *, pre: bool = False) -> bool:
         values = scene.read(names, block)
         unknown = ~np.isfinite(values).all(axis=0)
         scaled = 1 + 254 * np.clip((values - low) / (high - low), 0, 1)
-        out = np.where(unknown, 0, np.nan_to_num(scaled)).round().astype(np.uint8)
+        scaled[:, unknown] = 0
+        out = scaled.round().astype(np.uint8)
         return np.repeat(out[:1], 3, axis=0) if len(names) < 3 else out
 
     write_cog(path, scene.geobox, picture, count=3, dtype="uint8", nodata=0, descriptions=["red", "green", "blue"])
@@ -128,23 +131,36 @@ def write_change(scene: Scene, path: Path) -> bool:
         clear = is_valid(scene.read_visibility(block)) & is_valid(scene.read_visibility(block, pre=True))
         return np.where(clear, change, np.float32(np.nan))
 
-    stable = _median(scene, loss)
-    write_cog(
-        path,
-        scene.geobox,
-        lambda block: np.clip(loss(block) - stable, -1, 1)[None],
-        count=1,
-        dtype="float32",
-        nodata=np.nan,
-        descriptions=[f"loss of {'NDVI' if names[2] == 'nir' else 'NGRDI'} against stable ground"],
-    )
+    with replacing(path) as part:
+        # Told apart from stable ground only once all of it is known; working it out twice would take twice as long.
+        raw = part.with_name("raw.tif")
+        stable = _written_with_median(scene, loss, raw)
+        with rasterio.open(raw) as dataset:
+            write_cog(
+                part,
+                scene.geobox,
+                lambda block: np.clip(dataset.read(window=block.window) - stable, -1, 1),
+                count=1,
+                dtype="float32",
+                nodata=np.nan,
+                descriptions=[f"loss of {'NDVI' if names[2] == 'nir' else 'NGRDI'} against stable ground"],
+            )
     return True
 
 
-def _median(scene: Scene, values: Callable[[Block], FloatArray]) -> float:
+def _written_with_median(scene: Scene, values: Callable[[Block], FloatArray], path: Path) -> float:
+    """Write some values to a plain raster; their median, to a thousandth, or 0 where there are none."""
     counts = np.zeros(len(_CHANGE_EDGES) - 1, dtype=np.int64)
-    for block in blocks(scene.height, scene.width, 1024):
-        counts += np.histogram(values(block), bins=_CHANGE_EDGES)[0]
+    profile = {
+        "driver": "GTiff", "height": scene.height, "width": scene.width, "count": 1, "dtype": "float32",
+        "crs": str(scene.geobox.crs), "transform": scene.geobox.transform, "tiled": True, "blockxsize": TILE,
+        "blockysize": TILE, "BIGTIFF": "IF_SAFER",
+    }  # fmt: skip
+    with rasterio.open(path, "w", **profile) as target:
+        for block in tile_blocks(scene.height, scene.width):
+            found = values(block)
+            target.write(found, 1, window=block.window)
+            counts += np.histogram(found, bins=_CHANGE_EDGES)[0]
     if not counts.any():
         return 0.0
     middle = np.searchsorted(np.cumsum(counts), counts.sum() / 2)

@@ -76,7 +76,7 @@ def write_cog(
             for index, text in enumerate(descriptions, start=1):
                 target.set_band_description(index, text)
             target.update_tags(**(tags or {}))
-            for block in _tile_blocks(height, width):
+            for block in tile_blocks(height, width):
                 target.write(read(block).astype(dtype, copy=False), window=block.window)
         rasterio.shutil.copy(
             staged,
@@ -90,7 +90,8 @@ def write_cog(
         )
 
 
-def _tile_blocks(height: int, width: int) -> Iterator[Block]:
+def tile_blocks(height: int, width: int) -> Iterator[Block]:
+    """Blocks of whole tiles over a raster, in the order they lie in: as large as memory allows."""
     for top in range(0, height, TILE):
         for left in range(0, width, _WIDTH):
             yield Block(top, left, min(TILE, height - top), min(_WIDTH, width - left))
