@@ -52,6 +52,34 @@ class Training(_Part):
     parameters: dict[str, Any] = {}
 
 
+class ReceptiveField(_Part):
+    """How far a network looks: half the side of the square around an output pixel that holds most of its gradient."""
+
+    radius_95_px: int = Field(ge=0, description="the square of (2 r + 1)² pixels holds 95 % of the gradient")
+    radius_99_px: int = Field(ge=0, description="the same for 99 %")
+    how: str = Field(description="on what it was measured")
+
+    @model_validator(mode="after")
+    def _grows(self) -> ReceptiveField:
+        if self.radius_99_px < self.radius_95_px:
+            raise ValueError(f"radius_99_px {self.radius_99_px} is less than radius_95_px {self.radius_95_px}")
+        return self
+
+
+class WindowChoice(_Part):
+    """Windows for one kind of device."""
+
+    window: int = Field(ge=32, multiple_of=32, description="side in pixels")
+    overlap: int = Field(ge=0, description="of neighbours in pixels")
+    cost: float = Field(ge=1, description="factor by which the overlap multiplies the work")
+
+    @model_validator(mode="after")
+    def _agree(self) -> WindowChoice:
+        if self.overlap >= self.window:
+            raise ValueError(f"overlap {self.overlap} must be smaller than window {self.window}")
+        return self
+
+
 class BundleManifest(_Part):
     """``bundle.json``."""
 
@@ -68,6 +96,10 @@ class BundleManifest(_Part):
     reflectance: str = Field(description="level of processing of the input, such as surface reflectance")
     window: int = Field(ge=32, multiple_of=32, description="side of a window in pixels")
     overlap: int = Field(ge=0)
+    receptive_field: ReceptiveField | None = Field(None, description="none: not measured")
+    windows: dict[Literal["cpu", "cuda", "mps"], WindowChoice] | None = Field(
+        None, description="window and overlap by kind of device; none: the same everywhere"
+    )
     tta: Literal[1, 2, 4, 8] = Field(description="symmetries averaged by default")
     threshold: Threshold
     calibration: Calibration

@@ -21,6 +21,7 @@ from landslide_geo.chips.landslide4sense_rgb import BANDS, SIZE, Patches
 from landslide_geo.config import TrainParams
 from landslide_geo.models import Bundle, BundleManifest, Model, build, save_bundle
 from landslide_geo.models.manifest import Calibration, InputBand, Threshold, Training
+from landslide_geo.models.receptive_field import window_facts
 from landslide_geo.training.calibration import calibrate_histogram, fit_platt
 from landslide_geo.training.card import model_card
 from landslide_geo.training.evaluate import hardware, raw_histogram, score
@@ -96,7 +97,8 @@ def package(
     notes = {"date": datetime.now(UTC).date().isoformat(), "hardware": hardware()}
     if seconds is not None:
         notes["training_minutes"] = str(round(seconds / 60, 1))
-    manifest = draft.model_copy(update={"metrics": {**metrics, "measured": notes}})
+    facts = window_facts(network, bands=len(BANDS))
+    manifest = draft.model_copy(update={"metrics": {**metrics, "measured": notes}, **facts})
     return save_bundle(out, manifest, network, card=model_card(manifest, others))
 
 

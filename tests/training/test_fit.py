@@ -76,6 +76,11 @@ def test_it_learns_and_becomes_a_bundle_that_scores_alike(trained: tuple[Segment
     assert metrics["test"]["f1"] > 0.85
     assert metrics["test"]["auc"] > 0.97
     assert metrics["hard_negatives_held_out"]["false_positive_share"] < 0.02
+    field, windows = bundle.manifest.receptive_field, bundle.manifest.windows
+    assert field is not None
+    assert 0 < field.radius_95_px <= field.radius_99_px
+    assert windows is not None
+    assert windows["cpu"].overlap >= min(field.radius_95_px, windows["cpu"].window // 2)
     again = score(load_model(tmp_path / "tiny"), splits.test)
     assert again.to_json() == metrics["test"]
     history = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
