@@ -89,7 +89,7 @@ def quicklook(
     with replacing(path) as part:
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
-        Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(part, dpi=(DPI, DPI), optimize=True)
+        Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(part, dpi=(DPI, DPI))
 
 
 def _layout(box: BoundingBox, rows: int) -> tuple[Figure, NDArray[np.object_], float]:

@@ -7,14 +7,11 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dask.array as da
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from odc.geo.xr import wrap_xr
 from rasterio.features import geometry_mask
 from shapely.geometry.base import BaseGeometry
 
@@ -26,6 +23,11 @@ from landslide_geo.scene.sources import BandSource
 from landslide_geo.scene.sun import SunPosition
 from landslide_geo.scene.terrain import illumination
 from landslide_geo.scene.visibility import classify, is_valid, margin
+
+if TYPE_CHECKING:
+    # Half a second that a scan, which streams blocks by itself, need not spend.
+    import dask.array as da
+    import xarray as xr
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
@@ -173,23 +175,27 @@ class Scene:
     @property
     def data(self) -> xr.DataArray:
         """The bands as a lazy (band, y, x) float32 array, NaN where there is no value."""
+        import dask.array as da
+
         names = self.names
         lazy = da.stack([self._lazy(lambda block, n=name: self.read([n], block)[0], np.float32) for name in names])
         lazy = lazy.rechunk((len(names), _CHUNK, _CHUNK))
-        array = wrap_xr(lazy, self.geobox, nodata=np.nan, axis=1)
+        array = _on_grid(lazy, self.geobox, nodata=np.nan, axis=1)
         return array.rename({array.dims[0]: "band"}).assign_coords(band=list(names))
 
     @property
     def visibility(self) -> xr.DataArray:
         """The `Visibility` code of each pixel as a lazy (y, x) uint8 array."""
-        return wrap_xr(self._lazy(self.read_visibility, np.uint8), self.geobox)
+        return _on_grid(self._lazy(self.read_visibility, np.uint8), self.geobox)
 
     @property
     def valid(self) -> xr.DataArray:
         """Where the scene can be mapped, as a lazy (y, x) bool array."""
-        return wrap_xr(self._lazy(self.read_valid, np.bool_), self.geobox)
+        return _on_grid(self._lazy(self.read_valid, np.bool_), self.geobox)
 
     def _lazy(self, read: Any, dtype: Any) -> da.Array:
+        import dask.array as da
+
         chunks = da.core.normalize_chunks((_CHUNK, _CHUNK), (self.height, self.width))
 
         def load(block_info: Any = None) -> Any:
@@ -212,3 +218,9 @@ class Scene:
         """Close the files this thread has open; reading opens them again."""
         for reader in self._local.__dict__.pop("readers", {}).values():
             reader.__exit__(None, None, None)
+
+
+def _on_grid(lazy: da.Array, geobox: GeoBox, **options: Any) -> xr.DataArray:
+    from odc.geo.xr import wrap_xr
+
+    return wrap_xr(lazy, geobox, **options)
