@@ -9,16 +9,18 @@ from landslide_geo.inference.engine import DEPTH
 from landslide_geo.inference.windows import WindowGrid
 
 _MB = 2**20
-#: Share of the budget that GDAL's block cache may take.
+#: Share of the budget that GDAL's block cache may take, and the most that is of use: blocks are read and written
+#: once, from top to bottom, so that a row of tiles under a column block is all that is wanted twice.
 _CACHE_SHARE = 4
+_CACHE_MB = 96
 
 
 def gdal_memory(memory_mb: int) -> rasterio.Env:
-    """A GDAL environment whose block cache takes at most a quarter of the budget.
+    """A GDAL environment whose block cache takes at most a quarter of the budget, and no more than is of use.
 
     GDAL reads small numbers as megabytes; rasterio hands the number over as bytes.
     """
-    return rasterio.Env(GDAL_CACHEMAX=max(memory_mb // _CACHE_SHARE, 16) * _MB)
+    return rasterio.Env(GDAL_CACHEMAX=min(max(memory_mb // _CACHE_SHARE, 16), _CACHE_MB) * _MB)
 
 
 def engine_memory_mb(grid: WindowGrid, bands: int, batch: int, outputs: int = 2) -> float:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import rasterio
 
-from landslide_geo.errors import LandslideError
+from landslide_geo.errors import LandslideError, OutputError
+from landslide_geo.files import file_sha256
 from landslide_geo.inference.budget import check_budget, gdal_memory
 from landslide_geo.inference.coarse import coarse_geobox, coarsened
 from landslide_geo.inference.engine import Predict, Tally
@@ -71,9 +73,11 @@ def predict_raster(
     grid = WindowGrid(int(opened.geobox.shape.y), int(opened.geobox.shape.x), window, overlap)
     key = _key(source, opened, grid, batch_size, screen)
     tally = Tally(total=len(grid))
+    partial = target.parent / f".partial-{target.stem}-{key}"
     if resume and _is_finished(target, key):
+        shutil.rmtree(partial, ignore_errors=True)  # a kill may have come between the result and the clearing up
         return tally
-    store = StripStore(target.parent / f".partial-{target.stem}-{key}", grid)
+    store = StripStore(partial, grid)
     if not resume:
         store.remove()
         store = StripStore(store.folder, grid)
@@ -87,10 +91,18 @@ def predict_raster(
             coarse = store.coarse
             geobox = coarse_geobox(opened.geobox, grid) if coarse else opened.geobox
             read = coarsened(store.read, grid) if coarse else store.read
+            # Inside the partial folder, so that a kill leaves nothing elsewhere.
+            made = store.folder / target.name
             write_cog(
-                target, geobox, read, count=store.count, dtype="float32", nodata=np.nan, descriptions=names,
+                made, geobox, read, count=store.count, dtype="float32", nodata=np.nan, descriptions=names,
                 tags={_KEY_TAG: key},
             )  # fmt: skip
+            try:
+                made.replace(target)
+            except OSError as error:
+                raise OutputError(
+                    f"{target}: cannot be written ({error.strerror}); name a file in a folder you can write"
+                ) from None
     except LandslideError:
         store.remove()
         raise
@@ -118,7 +130,10 @@ def _is_finished(target: Path, key: str) -> bool:
 
 
 def _key(source: object, opened: WindowSource, grid: WindowGrid, batch_size: int, screen: Screen | None = None) -> str:
-    """Digest of all that decides a strip's bytes, save ``predict``: a changed input is never mixed with old strips."""
+    """Digest of all that decides a strip's bytes, save ``predict``: a changed input is never mixed with old strips.
+
+    Of the inputs it is their content that counts, not where they lie: the key is part of the result.
+    """
     if isinstance(source, Scene):
         paths = [band.path for band in source.bands] + ([source.dem] if source.dem else [])
         what: object = [
@@ -131,7 +146,7 @@ def _key(source: object, opened: WindowSource, grid: WindowGrid, batch_size: int
         paths, what = [Path(source)], None
     else:
         paths, what = [], repr(source)
-    stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    sums = {path: file_sha256(path) for path in set(paths)}
     asked = None if screen is None else [screen.name, screen.threshold]
-    facts = [stats, what, repr(opened.geobox), opened.count, repr(grid), batch_size, asked]
+    facts = [[sums[path] for path in paths], what, repr(opened.geobox), opened.count, repr(grid), batch_size, asked]
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:16]

@@ -6,16 +6,18 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landslide_geo.errors import LandslideError, ParameterError
 from landslide_geo.inference.budget import gdal_memory
-from landslide_geo.inference.engine import Predict, Tally, scan_part
+from landslide_geo.inference.engine import Predict, Strip, Tally, scan_columns
 from landslide_geo.inference.skipping import Screen, Skips
 from landslide_geo.inference.sources import WindowSource
 from landslide_geo.inference.store import StripStore
 from landslide_geo.inference.windows import Part, WindowGrid
+from landslide_geo.memory import release
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -75,20 +77,31 @@ def compute(work: Work, store: StripStore, cluster: Cluster, *, memory_mb: int, 
     """
     tally = Tally(total=len(work.grid))
     if cluster.workers is None and cluster.scheduler is None:
-        for columns in work.grid.column_blocks:
-            # From top to bottom in one go: only columns have borders then.
-            tally.add(_run(work, store, Part(columns, 0, len(work.grid.row_starts)), report, _READERS))
+        tally.add(_run(work, store, work.grid.whole(), report, _READERS))
         return tally
     with _client(cluster) as client:
         return _distributed(work, store, client, tally, memory_mb, report)
 
 
 def _run(work: Work, store: StripStore, part: Part, report: Callable[[int], None], readers: int) -> Tally:
-    return scan_part(
-        work.source, work.predict, work.grid, part,
-        batch=work.grid.batch(work.batch_size), save=store.save, done=lambda row: store.done(part.columns, row),
-        skips=work.skips, screen=work.screen, progress=report, readers=min(readers, os.cpu_count() or 1),
-    )  # fmt: skip
+    """One part, column block after column block, so that each finds what its left neighbour left for it."""
+
+    def save(strip: Strip) -> None:
+        store.save(strip)
+        release()
+
+    tally = Tally()
+    release()
+    for index in part.blocks:
+        columns = work.grid.column_blocks[index]
+        done = scan_columns(
+            work.source, work.predict, work.grid, columns, part.rows,
+            batch=work.grid.batch(work.batch_size), save=save, done=partial(store.done, columns), rims=store,
+            inherit=index > part.blocks.start, skips=work.skips, screen=work.screen, progress=report,
+            readers=min(readers, os.cpu_count() or 1),
+        )  # fmt: skip
+        tally.add(done)
+    return tally
 
 
 def _part_on_worker(work: Work, folder: Path, part: Part, memory_mb: int, threads: int | None) -> Tally:
@@ -119,7 +132,8 @@ def _distributed(
         for future in as_completed(parts):
             part = parts[future]
             tally.add(future.result())
-            report((part.last - part.first) * (part.columns.last - part.columns.first))
+            blocks = [work.grid.column_blocks[index] for index in part.blocks]
+            report(len(part.rows) * (blocks[-1].last - blocks[0].first))
     except KilledWorker as error:
         raise LandslideError(
             f"a part of the scan killed every worker that tried it ({error}); give the workers more memory, or choose "

@@ -56,10 +56,7 @@ class StripStore:
         """
         if strip.coarse:
             (self.folder / _COARSE).touch()
-        with replacing(self._path(strip.columns, strip.row)) as part, part.open("wb") as file:
-            np.save(file, strip.values, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
+        _save(self._path(strip.columns, strip.row), strip.values)
 
     def read(self, block: Block) -> FloatArray:
         """A block of the result: (K, h, w) float32."""
@@ -77,6 +74,19 @@ class StripStore:
                     out[(slice(None), *shared.inside(block))] = values[(slice(None), *shared.inside(strip))]
         return out
 
+    def has_rim(self, columns: ColumnBlock, row: int) -> bool:
+        """See `landslide_geo.inference.engine.Rims`."""
+        return self._rim_path(columns, row).exists()
+
+    def rim(self, columns: ColumnBlock, row: int) -> FloatArray:
+        """See `landslide_geo.inference.engine.Rims`."""
+        values: FloatArray = np.load(self._rim_path(columns, row), allow_pickle=False)
+        return values
+
+    def save_rim(self, columns: ColumnBlock, row: int, rim: FloatArray) -> None:
+        """See `landslide_geo.inference.engine.Rims`."""
+        _save(self._rim_path(columns, row), rim)
+
     @property
     def count(self) -> int:
         """Bands per strip."""
@@ -92,5 +102,15 @@ class StripStore:
         """Delete the folder and all strips in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _rim_path(self, columns: ColumnBlock, row: int) -> Path:
+        return self.folder / f"rim-{columns.index:03d}-{row:05d}.npy"
+
     def _path(self, columns: ColumnBlock, row: int) -> Path:
         return self.folder / f"strip-{columns.index:03d}-{row:05d}.npy"
+
+
+def _save(path: Path, values: FloatArray) -> None:
+    with replacing(path) as part, part.open("wb") as file:
+        np.save(file, values, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())

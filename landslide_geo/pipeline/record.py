@@ -14,17 +14,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
+from landslide_geo.files import file_sha256
 from landslide_geo.scene.raster_io import reading
 from landslide_geo.scene.scene import Scene
 from landslide_geo.version import __version__
 
 _PACKAGES: Final = ("torch", "segmentation-models-pytorch", "rasterio", "geopandas", "shapely", "numpy", "exactextract")
-
-
-def file_sha256(path: Path) -> str:
-    """Checksum of a file's content."""
-    with reading(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def describe_inputs(scene: Scene, aoi: Path | None) -> list[dict[str, Any]]:
@@ -36,7 +31,10 @@ def describe_inputs(scene: Scene, aoi: Path | None) -> list[dict[str, Any]]:
         files.append({"role": "dem", "path": str(scene.dem), "band": scene.dem_band})
     if aoi is not None:
         files.append({"role": "aoi", "path": str(aoi), "band": None})
-    sums = {path: file_sha256(Path(path)) for path in {entry["path"] for entry in files}}
+    sums = {}
+    for path in {entry["path"] for entry in files}:
+        with reading(Path(path)):
+            sums[path] = file_sha256(Path(path))
     return [entry | {"sha256": sums[entry["path"]]} for entry in files]
 
 

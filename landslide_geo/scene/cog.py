@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from landslide_geo.files import replacing
+from landslide_geo.memory import release
 from landslide_geo.scene.grid import Block
 from landslide_geo.scene.raster_io import all_cores
 
@@ -78,6 +79,7 @@ def write_cog(
             target.update_tags(**(tags or {}))
             for block in tile_blocks(height, width):
                 target.write(read(block).astype(dtype, copy=False), window=block.window)
+        release()
         rasterio.shutil.copy(
             staged,
             copied,

@@ -24,7 +24,7 @@ def test_the_flow_scans_and_a_second_run_does_nothing(server, simulated, tmp_pat
 
     from flows.scan import scan_sample
     from landslide_geo.config import ScanParams
-    from landslide_geo.pipeline.record import file_sha256
+    from landslide_geo.files import file_sha256
     from landslide_geo.scene import fetch
 
     # A sample whose files are those of a simulated scene, served by a mirror folder.
