@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,51 @@ from landslide_geo.scene.visibility import Visibility, is_valid
 
 FloatArray = NDArray[np.float32]
 
+#: Rasters written at a time: GDAL packs one while another is worked out.
+_AT_ONCE = 2
 _DISPLAY = ("red", "green", "blue")
 #: Change of an index is histogrammed in steps of 0.001 to find its median without holding the scene.
 _CHANGE_EDGES = np.linspace(-2, 2, 4001)
 _SAMPLE_BLOCK = 128
 _SAMPLES = 64
+
+
+def write_layers(scene: Scene, folder: Path, review: Path, *, needed: tuple[str, ...]) -> None:
+    """Write all of these rasters that are not there yet and that the scene has the bands for, two at a time.
+
+    Args:
+        scene: with its bands staged.
+        folder: for ``rdndvi.tif``.
+        review: for the others.
+        needed: bands without which a pixel cannot be mapped.
+
+    Raises:
+        LandslideError: a band cannot be read, or a raster not written.
+    """
+    writers: dict[Path, Callable[[Path], object]] = {
+        # The longest first: what is left for the end is short.
+        review / "change.tif": lambda path: write_change(scene, path),
+        review / "post.tif": lambda path: write_display(scene, path),
+        review / "pre.tif": lambda path: write_display(scene, path, pre=True),
+        folder / "rdndvi.tif": lambda path: write_rdndvi(scene, path),
+        review / "visibility.tif": lambda path: write_visibility(scene, path, needed=needed),
+        review / "hillshade.tif": lambda path: write_hillshade(scene, path),
+    }
+
+    def written(path: Path) -> None:
+        try:
+            writers[path](path)
+        finally:
+            scene.close()  # every thread has its own files open
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        running = [pool.submit(written, path) for path in writers if not path.exists()]
+        try:
+            for done in as_completed(running):
+                done.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def write_visibility(scene: Scene, path: Path, *, needed: tuple[str, ...]) -> None:

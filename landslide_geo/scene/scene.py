@@ -63,7 +63,7 @@ class Scene:
     date_pre: dt.date | None = None
     sun: SunPosition | None = None
     scene_id: str = "scene"
-    _local: threading.local = field(default_factory=threading.local, repr=False, compare=False)
+    _local: threading.local = field(init=False, default_factory=threading.local, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """Open files stay behind; the other process opens its own."""

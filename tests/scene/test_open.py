@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from datetime import date
 
 import geopandas as gpd
@@ -231,3 +232,13 @@ def test_a_useless_area_of_interest_is_named(tmp_path, frame, error, words):
     frame.to_file(tmp_path / "aoi.gpkg")
     with pytest.raises(error, match=words):
         open_scene([f"red={tmp_path}/red.tif"], aoi=tmp_path / "aoi.gpkg")
+
+
+def test_a_scene_with_other_bands_does_not_read_the_files_of_the_first(simulated):
+    scene = open_scene(simulated.sources)
+    block = Block(100, 100, 8, 8)
+    red, nir = scene.read(["red"], block), scene.read(["nir"], block)
+    swapped = {"red": "nir", "nir": "red"}
+    other = replace(scene, bands=tuple(replace(band, name=swapped.get(band.name, band.name)) for band in scene.bands))
+    assert (other.read(["red"], block) == nir).all()
+    assert (scene.read(["red"], block) == red).all()
