@@ -17,7 +17,7 @@ from landslide_geo.inference.skipping import Screen, Skips
 from landslide_geo.inference.sources import WindowSource
 from landslide_geo.inference.store import StripStore
 from landslide_geo.inference.windows import Part, WindowGrid
-from landslide_geo.memory import release
+from landslide_geo.memory import release, share_heap
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -91,6 +91,7 @@ def _run(work: Work, store: StripStore, part: Part, report: Callable[[int], None
         release()
 
     tally = Tally()
+    share_heap()
     release()
     for index in part.blocks:
         columns = work.grid.column_blocks[index]
