@@ -46,9 +46,13 @@ class ScanParams(VectorizeParams):
     """A scan of one scene."""
 
     model: str = Field("default", description="name of a shipped bundle, or a bundle's folder")
-    window: int | None = Field(None, ge=32, description="window size in pixels; none takes the model's own")
-    overlap: int | None = Field(None, ge=0, description="overlap of windows in pixels; none takes the model's own")
-    batch_size: int = Field(4, ge=1, description="windows per forward pass")
+    window: int | None = Field(
+        None, ge=32, description="window size in pixels; none takes the model's own for the kind of device"
+    )
+    overlap: int | None = Field(None, ge=0, description="overlap of windows in pixels; none: likewise")
+    batch_size: int | None = Field(
+        None, ge=1, description="windows per forward pass; none follows from the window and the kind of device"
+    )
     memory_mb: int = Field(1024, ge=64, description="what the scan may add to the process, GDAL's cache included (MB)")
     tta: int | tuple[str, ...] | None = Field(
         None,

@@ -20,6 +20,7 @@ from landslide_geo.files import replacing
 from landslide_geo.models.bundle import find_bundle, list_bundles
 from landslide_geo.models.manifest import MANIFEST, SCHEMA_VERSION, Threshold
 from landslide_geo.models.model import Model, load_model
+from landslide_geo.models.receptive_field import DeviceKind
 
 
 class _Part(BaseModel):
@@ -75,15 +76,10 @@ class Ensemble:
         """Names of all bands that any member needs."""
         return tuple(dict.fromkeys(name for model, _ in self.models for name in model.bands))
 
-    @property
-    def window(self) -> int:
-        """Side of a window in pixels: the largest that a member wants."""
-        return max(model.manifest.window for model, _ in self.models)
-
-    @property
-    def overlap(self) -> int:
-        """Overlap of windows in pixels: the largest that a member wants."""
-        return max(model.manifest.overlap for model, _ in self.models)
+    def windows(self, kind: DeviceKind) -> tuple[int, int]:
+        """Side and overlap of windows in pixels on a kind of device: the largest that a member wants."""
+        wanted = [(model.manifest.windows or {}).get(kind) or model.manifest for model, _ in self.models]
+        return max(one.window for one in wanted), max(one.overlap for one in wanted)
 
     @property
     def gsd_m(self) -> tuple[float, float]:

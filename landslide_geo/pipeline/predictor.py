@@ -30,9 +30,9 @@ from landslide_geo.scene.grid import Block
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
-#: Places looked at for windows that precision is judged by, and how many windows are enough: eight of 256² are half a
-#: million pixels, of which five hundred may change class.
-_TRIED, _CHECKED = 64, 8
+#: Places looked at for windows that precision is judged by, and how many pixels are enough: of half a million five
+#: hundred may change class. But at least so many windows, for large ones see little of a scene.
+_TRIED, _PIXELS, _WINDOWS = 64, 2**19, 3
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,7 @@ def settled(
     grid: WindowGrid,
     skips: Skips,
     *,
+    batch_size: int,
     over: Sequence[Symmetry],
     params: ScanParams,
     threshold: float,
@@ -158,6 +159,7 @@ def settled(
         source: of its windows.
         grid: windows over the scene.
         skips: windows that will not be run.
+        batch_size: windows in a call.
         over: symmetries that every member is averaged over.
         params: of the scan.
         threshold: where probability becomes a class.
@@ -170,8 +172,9 @@ def settled(
     Raises:
         ParameterError: no back end takes the networks, or the one asked for is not there.
     """
-    batch = grid.batch(params.batch_size)
-    settings: dict[str, Any] = {"over": over, "prior": params.prior, "window": grid.window, "batch_size": batch}
+    settings: dict[str, Any] = {
+        "over": over, "prior": params.prior, "window": grid.window, "batch_size": batch_size,
+    }  # fmt: skip
     if memory.exists():
         told = json.loads(memory.read_text(encoding="utf-8"))
         remembered = [Candidate(**member) for member in told["chosen"]]
@@ -180,14 +183,14 @@ def settled(
 
     @cache
     def sample() -> Sample:
-        return sample_windows(source, grid, skips, batch)
+        return sample_windows(source, grid, skips, batch_size)
 
     opened: list[Backend] = []
     checks: list[dict[str, Any]] = []
     channels = {(group.bands, group.params): group.channels for group in groups(ensemble)}
     for model, _ in ensemble.models:
         own = channels[model.bands, model.manifest.normalisation]
-        found = _settled_member(model, own, sample, grid.window, batch, params, threshold)
+        found = _settled_member(model, own, sample, grid.window, batch_size, params, threshold)
         opened.append(found.backend)
         checks.extend(check.to_json() for check in found.checks)
     chosen = [Candidate(backend.name, backend.precision, backend.device) for backend in opened]
@@ -238,10 +241,12 @@ def sample_windows(
         Full batches (N, C, window, window) without NaN, and for each the pixels (N, window, window) that are valid.
     """
     across = len(grid.col_starts)
-    places = np.unique(np.linspace(0, len(grid) - 1, _TRIED).round().astype(int))
+    enough = max(_PIXELS // grid.window**2, _WINDOWS)
+    # Multiples of the golden ratio: however many places it takes, they are spread evenly.
+    places = dict.fromkeys(int(i * (5**0.5 - 1) / 2 % 1 * len(grid)) for i in range(1, _TRIED + 1))
     inputs, masks = [], []
     for place in places:
-        row, col = divmod(int(place), across)
+        row, col = divmod(place, across)
         if skips.reason(row, col) is not None:
             continue
         block = Block(grid.row_starts[row], grid.col_starts[col], grid.window, grid.window)
@@ -252,7 +257,7 @@ def sample_windows(
         padding = (0, block.height - inside.height), (0, block.width - inside.width)
         inputs.append(np.pad(np.nan_to_num(values), ((0, 0), *padding), mode="symmetric"))
         masks.append(np.pad(valid, padding))
-        if len(inputs) == _CHECKED:
+        if len(inputs) == enough:
             break
     source.close()
     batches, valids = [], []

@@ -39,6 +39,7 @@ class Question:
     Attributes:
         model: a model or an ensemble.
         grid: windows over the scene.
+        batch_size: most windows in a call of the network.
         symmetries: that every member is averaged over.
         params: of the scan.
         threshold: decision threshold, written to the rasters.
@@ -48,6 +49,7 @@ class Question:
 
     model: Ensemble
     grid: WindowGrid
+    batch_size: int
     symmetries: Sequence[Symmetry]
     params: ScanParams
     threshold: float
@@ -72,7 +74,7 @@ def write_probability(
     if all(path.exists() for path in (finished, folder / PROBABILITY, folder / UNCERTAINTY)):
         return dict(json.loads(finished.read_text(encoding="utf-8")))
     grid, params = question.grid, question.params
-    batch = grid.batch(params.batch_size)
+    batch = grid.batch(question.batch_size)
     with timings.step("statistics"):
         source = NormalisedSource(scene, _statistics(folder, scene, question.model))
         skips = Skips(
@@ -83,15 +85,15 @@ def write_probability(
     store = StripStore(folder / "strips", grid)
     with timings.step("back end"):
         predictor, told = settled(
-            question.model, source, grid, skips,
-            over=question.symmetries, params=params, threshold=question.threshold, memory=folder / "backend.json",
+            question.model, source, grid, skips, batch_size=batch, over=question.symmetries, params=params,
+            threshold=question.threshold, memory=folder / "backend.json",
         )  # fmt: skip
         if told["fresh"]:
             # What another back end computed is never mixed with what this one will.
             store.remove()
             store = StripStore(store.folder, grid)
     resumed = store.finished()
-    work = Work(source, predictor, grid, params.batch_size, skips, question.screen)
+    work = Work(source, predictor, grid, question.batch_size, skips, question.screen)
     with timings.step("network"), reporting(progress, len(grid), "Scanning") as report:
         tally = compute(work, store, question.cluster, memory_mb=params.memory_mb, report=report)
     with timings.step("rasters"):

@@ -13,17 +13,17 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from landslide_geo.config import ScanParams
-from landslide_geo.errors import EmptyAOIError, LandslideError, ParameterError
+from landslide_geo.errors import EmptyAOIError, LandslideError
 from landslide_geo.inference.budget import gdal_memory
 from landslide_geo.inference.run import Cluster
 from landslide_geo.inference.skipping import Screen
 from landslide_geo.inference.symmetries import symmetries
-from landslide_geo.inference.windows import WindowGrid
 from landslide_geo.inventory import Inventory, Layers, Provenance, vectorize, write_geopackage
 from landslide_geo.models import Ensemble, load_ensemble
 from landslide_geo.pipeline import layers as rasters
 from landslide_geo.pipeline.probability import Question, any_inside, statistics_of, write_probability
 from landslide_geo.pipeline.record import Timings, describe_inputs, machine, peak_memory_mb, scan_key, versions
+from landslide_geo.pipeline.windows import choose_windows
 from landslide_geo.pipeline.workspace import FILES, RECORD, REVIEW, Workspace
 from landslide_geo.report import (
     quicklook,
@@ -40,9 +40,6 @@ from landslide_geo.scene.stage import staged
 from landslide_geo.version import __version__
 
 Progress = bool | Callable[[int, int], None]
-
-#: Encoders halve the image five times.
-_STRIDE = 32
 
 
 @dataclass(frozen=True)
@@ -164,18 +161,16 @@ class _Job:
     ) -> None:
         self.scene, self.model, self.params, self.event, self.credits = scene, model, params, event, credits
         self.screen, self.cluster = screen, cluster
-        window = model.window if params.window is None else params.window
-        overlap = min(model.overlap, window // 2) if params.overlap is None else params.overlap
-        if window % _STRIDE:
-            raise ParameterError(f"window {window}: networks need a multiple of {_STRIDE}, e.g. {model.window}")
-        self.grid = WindowGrid(scene.height, scene.width, window, overlap)
+        windows = choose_windows(model, params, scene.height, scene.width)
+        self.grid, self.batch_size = windows.grid, windows.batch_size
         self.tta = model.tta if params.tta is None else params.tta
         self.symmetries = symmetries(self.tta)
         self.threshold = model.threshold if params.threshold is None else params.threshold
         self.inputs = describe_inputs(scene, aoi)
         self.settings = params.model_dump() | {
-            "window": window,
-            "overlap": overlap,
+            "window": self.grid.window,
+            "overlap": self.grid.overlap,
+            "batch_size": self.batch_size,
             "tta": self.tta,
             "threshold": self.threshold,
             "date": scene.date,
@@ -204,7 +199,10 @@ class _Job:
             raise EmptyAOIError("the area of interest holds no pixel centre of the scene; draw a larger one")
         with self.timings.step("warp"):
             self.scene = staged(self.scene, folder / "bands")
-        asked = Question(self.model, self.grid, self.symmetries, self.params, self.threshold, self.screen, self.cluster)
+        asked = Question(
+            self.model, self.grid, self.batch_size, self.symmetries, self.params, self.threshold, self.screen,
+            self.cluster,
+        )  # fmt: skip
         answered = write_probability(folder, self.scene, asked, timings=self.timings, progress=progress)
         with self.timings.step("layers"):
             self._layers(folder)

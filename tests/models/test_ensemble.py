@@ -26,9 +26,9 @@ def test_a_single_model_is_an_ensemble_of_one():
     model, one = load_model("default"), load_ensemble("default")
     assert [(m.sha256, w) for m, w in one.models] == [(model.sha256, 1.0)]
     assert (one.sha256, one.threshold, one.bands) == (model.sha256, model.threshold, model.bands)
-    assert (one.window, one.overlap, one.tta) == (
-        model.manifest.window, model.manifest.overlap, model.manifest.tta,
-    )  # fmt: skip
+    assert one.tta == model.manifest.tta
+    assert one.windows("cpu") == (model.manifest.windows["cpu"].window, model.manifest.windows["cpu"].overlap)
+    assert one.windows("cuda")[0] > one.windows("cpu")[0]
 
 
 def test_members_come_by_name_and_by_folder_with_their_weights(tmp_path):
