@@ -7,8 +7,10 @@ block that one row of windows covers, and hands rows on as soon as no later wind
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -132,6 +134,7 @@ def scan_columns(
     screen: Screen | None = None,
     progress: Callable[[int], None] = lambda windows: None,
     readers: int = 1,
+    callers: int = 1,
 ) -> Tally:
     """Run a network over rows of a column block and hand on its blended result from top to bottom.
 
@@ -153,6 +156,7 @@ def scan_columns(
         screen: a cheap filter that decides which of the others need it.
         progress: called with the number of windows of the block's own dealt with since the last call.
         readers: threads that read.
+        callers: threads that call the network at once: a GPU copies one batch while it computes another.
 
     Returns:
         What became of the windows; ``total`` is left to the caller.
@@ -176,7 +180,7 @@ def scan_columns(
         increments = stack.enter_context(Ahead(cutter.increments(reader), DEPTH - 1))
         work = stack.enter_context(Ahead(cutter.work(iter(increments)), DEPTH))
         results = stack.enter_context(Behind(DEPTH))
-        for item in work:
+        for item, result in stack.enter_context(closing(_answered(work, predict, callers))):
             if isinstance(item, _RowEnd):
                 if blender.outputs is None and (item.constant or item.row in wanted):
                     # No window has been run yet, and only the network knows how many bands it returns.
@@ -184,7 +188,7 @@ def scan_columns(
                     blender.expect(_checked(predict(probe), probe))
                 results.submit(blender.finish, item)
                 continue
-            result = _checked(predict(item.inputs), item.inputs)
+            assert result is not None
             blender.expect(result)
             results.submit(blender.add, item.row, item.cols, result)
             own = sum(columns.first <= col for col in item.cols) if item.row in rows else 0
@@ -219,6 +223,32 @@ class _Task:
     def height(self) -> int:
         """Rows of pixels under one row of windows."""
         return min(self.grid.window, self.grid.height)
+
+
+def _answered(
+    work: Iterable[_Batch | _RowEnd], predict: Predict, callers: int
+) -> Generator[tuple[_Batch | _RowEnd, FloatArray | None], None, None]:
+    """Batches with what the network returned, and ends of rows, in their order."""
+
+    def ask(batch: _Batch) -> FloatArray:
+        return _checked(predict(batch.inputs), batch.inputs)
+
+    if callers == 1:
+        for item in work:
+            yield item, ask(item) if isinstance(item, _Batch) else None
+        return
+    with ThreadPoolExecutor(callers) as pool:
+        waiting: deque[tuple[_Batch | _RowEnd, Future[FloatArray] | None]] = deque()
+        try:
+            for item in work:
+                waiting.append((item, pool.submit(ask, item) if isinstance(item, _Batch) else None))
+                while sum(future is not None for _, future in waiting) >= callers:
+                    first, answer = waiting.popleft()
+                    yield first, None if answer is None else answer.result()
+            for first, answer in waiting:
+                yield first, None if answer is None else answer.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _checked(result: FloatArray, inputs: FloatArray) -> FloatArray:

@@ -37,6 +37,7 @@ class Work:
         batch_size: most windows per call of the network.
         skips: windows known not to need it.
         screen: a cheap filter asked before it.
+        callers: threads that call the network at once.
     """
 
     source: WindowSource
@@ -45,6 +46,7 @@ class Work:
     batch_size: int
     skips: Skips = field(default_factory=Skips)
     screen: Screen | None = None
+    callers: int = 1
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def _run(work: Work, store: StripStore, part: Part, report: Callable[[int], None
             work.source, work.predict, work.grid, columns, part.rows,
             batch=work.grid.batch(work.batch_size), save=save, done=partial(store.done, columns), rims=store,
             inherit=index > part.blocks.start, skips=work.skips, screen=work.screen, progress=report,
-            readers=min(readers, os.cpu_count() or 1),
+            readers=min(readers, os.cpu_count() or 1), callers=work.callers,
         )  # fmt: skip
         tally.add(done)
     return tally

@@ -94,6 +94,11 @@ class Predictor:
         self._threads: int | None = None
         self._predict: Predict | None = None
 
+    @property
+    def callers(self) -> int:
+        """Threads that may call it at once: two keep a GPU busy, one copying while the other computes."""
+        return 2 if any(candidate.device.startswith("cuda") for candidate in self._chosen) else 1
+
     def __getstate__(self) -> dict[str, Any]:
         """Networks stay behind."""
         return self.__dict__ | {"_ensemble": None, "_predict": None}

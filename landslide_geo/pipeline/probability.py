@@ -93,7 +93,7 @@ def write_probability(
             store.remove()
             store = StripStore(store.folder, grid)
     resumed = store.finished()
-    work = Work(source, predictor, grid, question.batch_size, skips, question.screen)
+    work = Work(source, predictor, grid, question.batch_size, skips, question.screen, predictor.callers)
     with timings.step("network"), reporting(progress, len(grid), "Scanning") as report:
         tally = compute(work, store, question.cluster, memory_mb=params.memory_mb, report=report)
     with timings.step("rasters"):

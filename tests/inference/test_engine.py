@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import partial
 
@@ -304,3 +305,38 @@ def test_known_values_travel_over_the_border_of_column_blocks():
         for shelf in (None, Shelf()):
             out, _ = stitched(source, two, 3, shelf=shelf, **more)
             np.testing.assert_allclose(out, expected, atol=1e-7)
+
+
+@settings(max_examples=25)
+@given(scans(), st.integers(2, 4))
+def test_several_callers_give_the_same_bytes(scan, callers):
+    source, grid, batch_size = scan
+    one, _ = stitched(source, grid, batch_size)
+    several, _ = stitched(source, grid, batch_size, callers=callers)
+    assert one.tobytes() == several.tobytes()
+
+
+def test_two_callers_are_in_the_network_at_once():
+    together = threading.Barrier(2, timeout=20)
+
+    def meeting(batch: np.ndarray) -> np.ndarray:
+        together.wait()
+        return per_pixel(batch)
+
+    source = ArraySource(np.ones((1, 16, 64), dtype=np.float32), np.ones((16, 64), dtype=bool))
+    _, tally = stitched(source, WindowGrid(16, 64, 16, 0), 1, predict=meeting, callers=2)
+    assert tally.run == 4
+
+
+def test_an_error_in_one_of_several_callers_is_raised():
+    calls = []
+
+    def broken(batch: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        if len(calls) > 2:
+            raise ZeroDivisionError
+        return per_pixel(batch)
+
+    source = ArraySource(np.ones((1, 90, 90), dtype=np.float32), np.ones((90, 90), dtype=bool))
+    with pytest.raises(ZeroDivisionError):
+        stitched(source, WindowGrid(90, 90, 16, 4), 2, predict=broken, callers=3)
