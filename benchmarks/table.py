@@ -17,7 +17,17 @@ from benchmarks.scan import Steps
 _BEGIN, _END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 #: What decides how fast a CPU multiplies small numbers.
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16")
-_PACKAGES = ("torch", "openvino", "onnxruntime", "rasterio", "numpy", "monai", "terratorch", "geo-inference")
+_PACKAGES = (
+    "torch",
+    "openvino",
+    "onnxruntime",
+    "rasterio",
+    "numpy",
+    "monai",
+    "terratorch",
+    "geo-inference",
+    "geoai-py",
+)
 
 
 @dataclass(frozen=True)
