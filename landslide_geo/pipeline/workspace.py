@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from landslide_geo.errors import LandslideError, OutputError
 from landslide_geo.inventory import refuse_open_database
 
 RECORD: Final = "scan.json"
 REVIEW: Final = "review"
+_LOCK: Final = ".lock"
 
 #: Files a scan may write, in the order they are moved into place; the record is the commit mark.
 FILES: Final = (
@@ -46,6 +48,7 @@ class Workspace:
         self.out, self.key = out, key
         self.partial = out / f".partial-{key}"
         self._made: list[Path] = []
+        self._held: IO[str] | None = None
         self._committing = False
 
     def finished(self) -> dict[str, Any] | None:
@@ -59,7 +62,8 @@ class Workspace:
         """Make the folders, taking up or discarding what an earlier run with the same key left.
 
         Raises:
-            OutputError: the folder cannot be written, or holds another scan and ``overwrite`` is off.
+            OutputError: the folder cannot be written, holds another scan and ``overwrite`` is off, or the same scan is
+                being written there by another process.
         """
         try:
             other = [name for name in FILES if (self.out / name).exists()]
@@ -72,8 +76,9 @@ class Workspace:
                 )
             refuse_open_database(self.out / "landslides.gpkg")
             self._made = [folder for folder in (self.out, *self.out.parents) if not folder.exists()]
-            if self.partial.exists() and not resume:
-                shutil.rmtree(self.partial)
+            self._lock()
+            if not resume:
+                self._clear()
             (self.partial / REVIEW).mkdir(parents=True, exist_ok=True)
             probe = self.partial / ".writable"
             probe.touch()
@@ -107,8 +112,10 @@ class Workspace:
                 elif name != RECORD and name not in record["outputs"]:
                     target.unlink(missing_ok=True)
             # What interrupted scans with other settings left is of no use beside a finished one.
+            self._release()
             for leftover in self.out.glob(".partial-*"):
-                shutil.rmtree(leftover)
+                if not _is_locked(leftover / _LOCK):
+                    shutil.rmtree(leftover)
         except OSError as error:
             raise OutputError(
                 f"{self.out}: cannot be written ({error.strerror}); mend that and run again with --resume"
@@ -120,6 +127,7 @@ class Workspace:
         Once files are being moved into place, the rest of them is kept for ``--resume`` instead: removing them would
         leave neither the old result nor the new one.
         """
+        self._release()
         if self._committing:
             return
         shutil.rmtree(self.partial, ignore_errors=True)
@@ -127,6 +135,43 @@ class Workspace:
             # Folders that were made on the way stay only if something else has been put there.
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+    def _lock(self) -> None:
+        """Keep other processes from writing the same scan; the system ends the lock with this process, even a kill."""
+        self.partial.mkdir(parents=True, exist_ok=True)
+        self._held = (self.partial / _LOCK).open("a")
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._release()
+            raise OutputError(
+                f"{self.out}: the same scan is being written there by another process; wait for it, or choose another "
+                "folder with --out"
+            ) from None
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+    def _clear(self) -> None:
+        """Remove what an earlier run left, but for the lock."""
+        for path in self.partial.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != _LOCK:
+                path.unlink()
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether another process holds a lock."""
+    with contextlib.suppress(FileNotFoundError), path.open("r") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def read_record(out: Path) -> dict[str, Any] | None:

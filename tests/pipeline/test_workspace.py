@@ -108,3 +108,24 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
         Workspace(tmp_path / "file" / "out", "a").open(resume=False, overwrite=False)
+
+
+def test_the_same_scan_is_not_written_by_two_at_once(tmp_path):
+    first, second = (Workspace(tmp_path / "out", "a") for _ in range(2))
+    first.open(resume=False, overwrite=False)
+    (first.partial / "probability.tif").write_text("half done")
+    for resume in (False, True):
+        with pytest.raises(OutputError, match="being written there by another process"):
+            second.open(resume=resume, overwrite=False)
+    assert (first.partial / "probability.tif").exists(), "nothing of the first is touched"
+    first.commit(fill(first, "probability.tif"))
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["probability.tif", "scan.json"]
+
+
+def test_a_scan_that_is_running_is_not_cleared_away_by_one_that_ends(tmp_path):
+    running, ending = Workspace(tmp_path / "out", "a"), Workspace(tmp_path / "out", "b")
+    running.open(resume=False, overwrite=False)
+    ending.open(resume=False, overwrite=False)
+    ending.commit(fill(ending, "probability.tif"))
+    assert running.partial.exists()
+    assert not ending.partial.exists()
