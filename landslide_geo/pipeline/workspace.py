@@ -136,7 +136,6 @@ class Workspace:
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
-
     def _lock(self) -> None:
         """Keep other processes from writing the same scan; the system ends the lock with this process, even a kill."""
         self.partial.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ def model_card(manifest: BundleManifest, others: Mapping[str, BundleManifest] | 
 
 Input: {bands} at {manifest.gsd_m[0]:g}–{manifest.gsd_m[1]:g} m (trained at {manifest.gsd_native_m:g} m). Level:
 {manifest.reflectance}.
-Windows of {manifest.window} pixels overlapping by {manifest.overlap}; symmetries averaged by default: {manifest.tta}.
+{_windows(manifest)}; symmetries averaged by default: {manifest.tta}.
 Decision threshold {threshold.value:g} on calibrated probability ({threshold.how}).
 Calibration: Platt scaling of the logit, slope {calibration.slope:g}, intercept {calibration.intercept:g}, at a
 prevalence of {calibration.prevalence:.1%}. Real scenes hold a far smaller share of landslides: give `--prior` where it
@@ -90,3 +90,14 @@ def figures(bundles: Mapping[str, BundleManifest]) -> str:
             f"| {auc} | {validation['f1']:.3f} | {test['threshold']:g} | {share} |"
         )
     return "\n".join(lines)
+
+
+def _windows(manifest: BundleManifest) -> str:
+    """A sentence on windows by kind of device."""
+    if manifest.windows is None or manifest.receptive_field is None:
+        return f"Windows of {manifest.window} pixels overlapping by {manifest.overlap}"
+    sizes = ", ".join(f"{one.window} by {one.overlap} ({kind})" for kind, one in manifest.windows.items())
+    return (
+        f"Windows and overlap in pixels: {sizes}, from a receptive field of radius "
+        f"{manifest.receptive_field.radius_95_px}"
+    )
