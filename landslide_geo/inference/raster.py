@@ -113,7 +113,7 @@ def predict_raster(
 def as_window_source(source: str | Path | Scene | WindowSource) -> WindowSource:
     """What the engine reads, for whatever `predict_raster` takes as its source."""
     if isinstance(source, Scene):
-        return SceneSource(source)
+        return SceneSource(source.absolute())
     if isinstance(source, str | Path):
         return RasterSource(Path(source))
     return source

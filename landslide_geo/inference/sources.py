@@ -46,7 +46,7 @@ class RasterSource:
             self.count = dataset.count
         bands = tuple(BandSource(f"band_{i}", path, i) for i in range(1, self.count + 1))
         # A scene of its own kind: it keeps open files for each thread, and travels to other processes without them.
-        self._scene = Scene(self.geobox, bands)
+        self._scene = Scene(self.geobox, bands).absolute()
 
     def read(self, block: Block) -> tuple[FloatArray, BoolArray]:
         """As in `WindowSource`."""

@@ -87,7 +87,7 @@ class Predictor:
             batch_size: windows in a call.
         """
         self._ensemble: Ensemble | None = ensemble
-        self._directory = ensemble.directory
+        self._directory = ensemble.directory.absolute()
         self._chosen, self._symmetries, self._prior = tuple(chosen), tuple(over), prior
         self._window, self._batch_size = window, batch_size
         #: None leaves the threads of the processor to the library.

@@ -76,7 +76,7 @@ def write_probability(
     grid, params = question.grid, question.params
     batch = grid.batch(question.batch_size)
     with timings.step("statistics"):
-        source = NormalisedSource(scene, _statistics(folder, scene, question.model))
+        source = NormalisedSource(scene.absolute(), _statistics(folder.absolute(), scene, question.model))
         skips = Skips(
             outside_aoi(scene, grid),
             flat_windows(scene, grid, min(params.flat_slope_deg, params.min_slope_deg / 2)),

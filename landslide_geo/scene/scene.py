@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,14 @@ class Scene:
         """Restore, with no file open."""
         self.__dict__.update(state)
         object.__setattr__(self, "_local", threading.local())
+
+    def absolute(self) -> Scene:
+        """The same scene with absolute paths, for processes that run in other folders."""
+        return replace(
+            self,
+            bands=tuple(replace(band, path=band.path.absolute()) for band in self.bands),
+            dem=None if self.dem is None else self.dem.absolute(),
+        )
 
     @property
     def height(self) -> int:

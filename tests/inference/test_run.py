@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import rasterio
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from rasterio.transform import from_origin
 
 from landslide_geo import predict_raster
@@ -138,6 +140,31 @@ def test_an_error_on_a_worker_is_raised_here_and_leaves_nothing(raster, schedule
     with pytest.raises(ParameterError, match="the network says no"):
         predict_raster(raster, failing, tmp_path / "out.tif", scheduler=scheduler, **WINDOWS)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.integration
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    shape=st.tuples(st.integers(1, 150), st.integers(1, 500)),
+    window=st.integers(1, 24),
+    share=st.floats(0, 0.9),
+    batch_size=st.integers(1, 6),
+    seed=st.integers(0, 99),
+)
+def test_workers_give_what_one_process_gives(scheduler, tmp_path, shape, window, share, batch_size, seed):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(2, *shape)).astype("float32")
+    values[:, rng.random(shape) < 0.2] = np.nan
+    with rasterio.open(
+        tmp_path / "in.tif", "w", driver="GTiff", height=shape[0], width=shape[1], count=2, dtype="float32",
+        crs="EPSG:32654", transform=from_origin(500000, 4700000, 10, 10),
+    ) as dataset:  # fmt: skip
+        dataset.write(values)
+    how = {"window": window, "overlap": int(share * window), "batch_size": batch_size, "progress": False}
+    for name, more in (("alone", {}), ("together", {"scheduler": scheduler})):
+        predict_raster(tmp_path / "in.tif", Convolution(), tmp_path / f"{name}.tif", **how, **more)
+    with rasterio.open(tmp_path / "alone.tif") as a, rasterio.open(tmp_path / "together.tif") as b:
+        np.testing.assert_allclose(a.read(), b.read(), atol=1e-5)
 
 
 def test_blocks_travel_as_paths_and_windows(raster):
