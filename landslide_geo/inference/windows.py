@@ -22,6 +22,8 @@ _RIM_WEIGHT = 1e-2
 BLOCK_PX = 4096
 #: Windows run twice, as a share of all, that cutting a scene into parts for several processes may cost.
 _REPEATED = 0.049
+#: What a call of a network costs beside its windows, in windows.
+_CALL = 0.1
 
 
 @dataclass(frozen=True)
@@ -155,12 +157,16 @@ class WindowGrid:
         return range(row, last)
 
     def batch(self, most: int) -> int:
-        """Windows per call of a network: the fewest equal batches for a row of the widest column block.
+        """Windows per call of a network, at most ``most``: as many as leave little of the last batch of a row empty.
 
         One size for the whole scene, so that results depend neither on where a scan was resumed nor on who runs a part.
         """
-        widest = max(block.last - block.first for block in self.column_blocks)
-        return ceil(widest / ceil(widest / max(most, 1)))
+
+        def cost(size: int) -> float:
+            calls = sum(ceil((block.last - block.first) / size) for block in self.column_blocks)
+            return calls * (size + _CALL)
+
+        return min(range(max(most, 1), 0, -1), key=cost)
 
     @property
     def _reach(self) -> int:

@@ -182,9 +182,9 @@ def test_the_batch_is_always_full_and_of_one_size():
         sizes.append(batch.shape[0])
         return per_pixel(batch)
 
-    source = ArraySource(np.ones((1, 50, 110), dtype=np.float32), np.ones((50, 110), dtype=bool))
-    stitched(source, WindowGrid(50, 110, 16, 0), 4, predict=recording)
-    assert set(sizes) == {4}  # 7 windows per row in two batches of 4
+    source = ArraySource(np.ones((1, 50, 368), dtype=np.float32), np.ones((50, 368), dtype=bool))
+    stitched(source, WindowGrid(50, 368, 16, 0), 4, predict=recording)
+    assert set(sizes) == {4}  # 23 windows per row in six batches of 4, the last of them filled up with zeros
 
 
 def test_a_network_of_the_wrong_shape_is_named():
