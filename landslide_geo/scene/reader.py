@@ -70,7 +70,8 @@ class BandReader:
                     values = dataset.read(band.index, window=part.window, out_dtype="float32")
                     nodata = dataset.nodatavals[band.index - 1]
                     if nodata is not None and not np.isnan(nodata):
-                        values[values == np.float32(nodata)] = np.nan
+                        with np.errstate(over="ignore"):  # the lowest float64 is −inf, as are the values read
+                            values[values == np.float32(nodata)] = np.nan
                 else:
                     values = dataset.read(band.index, window=part.window, out_dtype="float32")
                     mask = (
