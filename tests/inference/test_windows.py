@@ -99,7 +99,8 @@ def test_weights_of_a_direction_are_the_sum_of_its_windows(grid):
 
 
 @pytest.mark.parametrize(
-    ("columns", "most", "batch"), [(22, 8, 2), (11, 8, 1), (24, 8, 8), (7, 4, 1), (23, 4, 4), (5, 8, 5), (30, 8, 6), (1, 8, 1)]
+    ("columns", "most", "batch"),
+    [(22, 8, 2), (11, 8, 1), (24, 8, 8), (7, 4, 1), (23, 4, 4), (5, 8, 5), (30, 8, 6), (1, 8, 1)],
 )
 def test_batches_leave_little_empty(columns, most, batch):
     assert WindowGrid(10, 10 * columns, 10, 0).batch(most) == batch
