@@ -50,4 +50,4 @@ def symmetries(text: str | None) -> int | tuple[str, ...] | None:
     """``4`` or ``identity,transpose``, as the parameters take them."""
     if text is None:
         return None
-    return int(text) if text.isdigit() else tuple(name.strip() for name in text.split(","))
+    return int(text) if text.isascii() and text.isdecimal() else tuple(name.strip() for name in text.split(","))

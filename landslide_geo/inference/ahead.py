@@ -60,13 +60,14 @@ class Behind:
     """Calls done in order by a thread of its own, at most ``depth`` of them waiting.
 
     A context: leaving it without an error waits for all calls. What a call raises is raised by a later `submit` or on
-    leaving.
+    leaving, and the calls after it are not done: they would build on what is missing.
     """
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
         self._pool = ThreadPoolExecutor(1)
         self._pending: deque[Future[None]] = deque()
+        self._failed = False
 
     def __enter__(self) -> Behind:
         """Itself."""
@@ -84,7 +85,16 @@ class Behind:
         """Queue a call; waits while too many are queued."""
         while len(self._pending) >= self._depth:
             self._pending.popleft().result()
-        self._pending.append(self._pool.submit(call, *arguments))
+        self._pending.append(self._pool.submit(self._do, call, *arguments))
+
+    def _do(self, call: Callable[..., None], *arguments: object) -> None:
+        if self._failed:
+            return
+        try:
+            call(*arguments)
+        except BaseException:
+            self._failed = True
+            raise
 
 
 class ParallelReader:

@@ -348,7 +348,7 @@ class _Cutter:
             for start in range(0, len(cols), batch):
                 asked = cols[start : start + batch]
                 for col, p in zip(asked, screen.probabilities(self._cut(values, asked)), strict=False):
-                    if p >= screen.threshold:
+                    if not p < screen.threshold:  # a filter that does not know screens nothing
                         kept.append(col)
                         continue
                     constant.append((col, float(p)))

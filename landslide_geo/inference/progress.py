@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -13,6 +14,7 @@ class reporting:  # noqa: N801 — used like a function
 
     def __init__(self, progress: bool | Callable[[int, int], None], total: int, label: str = "windows") -> None:
         self._total, self._done = total, 0
+        self._lock = Lock()  # the engine tells from several threads
         self._callback = progress if callable(progress) else None
         self._bar: Progress | None = None
         if progress is True:
@@ -36,6 +38,10 @@ class reporting:  # noqa: N801 — used like a function
             self._bar.stop()
 
     def _advance(self, windows: int) -> None:
+        with self._lock:
+            self._tell(windows)
+
+    def _tell(self, windows: int) -> None:
         self._done += windows
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done)

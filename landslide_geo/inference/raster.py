@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 
-from landslide_geo.errors import LandslideError, OutputError
+from landslide_geo.errors import LandslideError, OutputError, ParameterError
 from landslide_geo.files import file_sha256
 from landslide_geo.inference.budget import check_budget, gdal_memory
 from landslide_geo.inference.coarse import coarse_geobox, coarsened
@@ -68,7 +68,9 @@ def predict_raster(
     Raises:
         LandslideError: the source cannot be read, ``out`` cannot be written, or a parameter is out of range.
     """
-    target = Path(out)
+    target, cluster = Path(out), Cluster(workers, scheduler)
+    if isinstance(source, str | Path) and target.exists() and target.samefile(source):
+        raise ParameterError(f"{target}: is the raster to be read; name another file for the result")
     opened = as_window_source(source)
     grid = WindowGrid(int(opened.geobox.shape.y), int(opened.geobox.shape.x), window, overlap)
     key = _key(source, opened, grid, batch_size, screen)
@@ -77,6 +79,7 @@ def predict_raster(
     if resume and _is_finished(target, key):
         shutil.rmtree(partial, ignore_errors=True)  # a kill may have come between the result and the clearing up
         return tally
+    taken_up = resume and partial.exists()
     store = StripStore(partial, grid)
     if not resume:
         store.remove()
@@ -86,7 +89,7 @@ def predict_raster(
     try:
         with reporting(progress, len(grid)) as report, gdal_memory(memory_mb):
             check_budget(grid, opened.count, grid.batch(batch_size), memory_mb)
-            tally.add(compute(work, store, Cluster(workers, scheduler), memory_mb=memory_mb, report=report))
+            tally.add(compute(work, store, cluster, memory_mb=memory_mb, report=report))
             names = [f"output {index + 1}" for index in range(store.count)]
             coarse = store.coarse
             geobox = coarse_geobox(opened.geobox, grid) if coarse else opened.geobox
@@ -104,7 +107,8 @@ def predict_raster(
                     f"{target}: cannot be written ({error.strerror}); name a file in a folder you can write"
                 ) from None
     except LandslideError:
-        store.remove()
+        if not taken_up:  # an error of the user's, such as a wrong address, must not cost what an earlier run finished
+            store.remove()
         raise
     store.remove()
     return tally

@@ -125,7 +125,8 @@ def _distributed(
     workers = client.scheduler_info()["workers"].values()
     hosts = {worker["host"] for worker in workers}
     # On this machine the workers share the cores; elsewhere they know best themselves.
-    threads = max((os.cpu_count() or 1) // len(workers), 1) if hosts <= {"127.0.0.1"} else None
+    busy = min(len(workers), len(list(work.grid.parts())))
+    threads = max((os.cpu_count() or 1) // max(busy, 1), 1) if hosts <= {"127.0.0.1"} else None
     shared = client.scatter(work, broadcast=True, hash=False)
     parts = {
         client.submit(_part_on_worker, shared, store.folder.resolve(), part, memory_mb, threads, pure=False): part
@@ -154,7 +155,7 @@ def _client(cluster: Cluster) -> Iterator[Client]:
     if cluster.scheduler is not None:
         try:
             client = Client(cluster.scheduler, timeout="5s")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise ParameterError(
                 f"scheduler {cluster.scheduler}: cannot be reached ({error}); give the address that dask-scheduler "
                 "prints, e.g. tcp://127.0.0.1:8786"

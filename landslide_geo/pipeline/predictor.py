@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -13,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landslide_geo.config import ScanParams, StretchParams
-from landslide_geo.files import write_json
 from landslide_geo.inference.backends import Backend, Candidate, candidates
 from landslide_geo.inference.backends.base import Shape
 from landslide_geo.inference.backends.check import Sample, Settled, settle
@@ -90,9 +90,9 @@ class Predictor:
         self._directory = ensemble.directory.absolute()
         self._chosen, self._symmetries, self._prior = tuple(chosen), tuple(over), prior
         self._window, self._batch_size = window, batch_size
-        #: None leaves the threads of the processor to the library.
-        self._threads: int | None = None
         self._predict: Predict | None = None
+        self._lock = threading.Lock()
+        self._elsewhere = False
 
     @property
     def callers(self) -> int:
@@ -101,14 +101,15 @@ class Predictor:
 
     def __getstate__(self) -> dict[str, Any]:
         """Networks stay behind."""
-        return self.__dict__ | {"_ensemble": None, "_predict": None}
+        state = self.__dict__ | {"_ensemble": None, "_predict": None}
+        del state["_lock"]
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore, in a process that may have been given a share of the processor's cores only."""
-        import torch
-
         self.__dict__.update(state)
-        self._threads = torch.get_num_threads()
+        self._lock = threading.Lock()
+        self._elsewhere = True
 
     def __call__(self, batch: FloatArray) -> FloatArray:
         """(N, C, h, w) → (N, 1, h, w), or (N, 2, h, w) with the spread over members and symmetries.
@@ -116,8 +117,9 @@ class Predictor:
         Raises:
             ParameterError: a back end is not there or cannot take a network, or a device is too small for a window.
         """
-        if self._predict is None:
-            self.use([])
+        with self._lock:
+            if self._predict is None:
+                self.use([])
         assert self._predict is not None
         return self._predict(batch)
 
@@ -127,15 +129,19 @@ class Predictor:
         Raises:
             ParameterError: a back end is not there or cannot take a network.
         """
+        import torch
+
         if self._ensemble is None:
             self._ensemble = load_ensemble(self._directory)
+        # Here the library chooses; in a worker its share of the cores is what PyTorch has been told by now.
+        threads = torch.get_num_threads() if self._elsewhere else None
         channels = {(group.bands, group.params): group.channels for group in groups(self._ensemble)}
         members: list[Member] = []
         for index, ((model, weight), candidate) in enumerate(zip(self._ensemble.models, self._chosen, strict=True)):
             if index < len(opened):
                 network = opened[index]
             else:
-                shape = Shape(len(model.bands), self._window, self._batch_size, self._threads)
+                shape = Shape(len(model.bands), self._window, self._batch_size, threads)
                 network = open_candidate(model.probability_network, candidate, shape)
             calibrate = partial(model.calibrate, prior=self._prior)
             members.append(Member(network, calibrate, channels[model.bands, model.manifest.normalisation], weight))
@@ -168,7 +174,7 @@ def settled(
         over: symmetries that every member is averaged over.
         params: of the scan.
         threshold: where probability becomes a class.
-        memory: file that keeps the choice: a resumed scan goes on with it without judging anew.
+        memory: file in which the caller keeps the choice: a resumed scan goes on with it without judging anew.
 
     Returns:
         The predictor, and ``backend`` of ``scan.json`` with one more key: ``fresh``, whether nothing computed earlier
@@ -201,9 +207,7 @@ def settled(
     chosen = [Candidate(backend.name, backend.precision, backend.device) for backend in opened]
     predictor = Predictor(ensemble, chosen, **settings)
     predictor.use(opened)
-    told = {"chosen": [candidate.to_json() for candidate in chosen], "checks": checks}
-    write_json(memory, told)
-    return predictor, told | {"fresh": True}
+    return predictor, {"chosen": [candidate.to_json() for candidate in chosen], "checks": checks, "fresh": True}
 
 
 def _settled_member(

@@ -89,9 +89,10 @@ def write_probability(
             threshold=question.threshold, memory=folder / "backend.json",
         )  # fmt: skip
         if told["fresh"]:
-            # What another back end computed is never mixed with what this one will.
+            # What another back end computed is never mixed with what this one will: first away with it, then the note.
             store.remove()
             store = StripStore(store.folder, grid)
+            write_json(folder / "backend.json", told)
     resumed = store.finished()
     work = Work(source, predictor, grid, question.batch_size, skips, question.screen, predictor.callers)
     with timings.step("network"), reporting(progress, len(grid), "Scanning") as report:

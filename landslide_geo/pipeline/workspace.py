@@ -50,6 +50,7 @@ class Workspace:
         self._made: list[Path] = []
         self._held: IO[str] | None = None
         self._committing = False
+        self._taken_up = False
 
     def finished(self) -> dict[str, Any] | None:
         """The record of a finished scan with this key, or None."""
@@ -76,6 +77,7 @@ class Workspace:
                 )
             refuse_open_database(self.out / "landslides.gpkg")
             self._made = [folder for folder in (self.out, *self.out.parents) if not folder.exists()]
+            self._taken_up = resume and self.partial.is_dir()
             self._lock()
             if not resume:
                 self._clear()
@@ -114,7 +116,9 @@ class Workspace:
             # What interrupted scans with other settings left is of no use beside a finished one.
             self._release()
             for leftover in self.out.glob(".partial-*"):
-                if not _is_locked(leftover / _LOCK):
+                # What `predict_raster` may be at has a name before its key.
+                ours = "-" not in leftover.name.removeprefix(".partial-")
+                if ours and not _is_locked(leftover / _LOCK):
                     shutil.rmtree(leftover)
         except OSError as error:
             raise OutputError(
@@ -124,11 +128,12 @@ class Workspace:
     def discard(self) -> None:
         """Remove what this run wrote: after an error of the user's, nothing half-written stays.
 
-        Once files are being moved into place, the rest of them is kept for ``--resume`` instead: removing them would
-        leave neither the old result nor the new one.
+        What an earlier run had finished and this one took up is kept: a wrong address must not cost it. Once files are
+        being moved into place, the rest of them is kept for ``--resume`` too: removing them would leave neither the old
+        result nor the new one.
         """
         self._release()
-        if self._committing:
+        if self._committing or self._taken_up:
             return
         shutil.rmtree(self.partial, ignore_errors=True)
         for folder in self._made:

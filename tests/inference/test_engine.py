@@ -340,3 +340,11 @@ def test_an_error_in_one_of_several_callers_is_raised():
     source = ArraySource(np.ones((1, 90, 90), dtype=np.float32), np.ones((90, 90), dtype=bool))
     with pytest.raises(ZeroDivisionError):
         stitched(source, WindowGrid(90, 90, 16, 4), 2, predict=broken, callers=3)
+
+
+def test_a_filter_that_does_not_know_screens_nothing():
+    source = ArraySource(np.ones((1, 16, 16), dtype=np.float32), np.ones((16, 16), dtype=bool))
+    unsure = Screen(lambda batch: np.full(len(batch), np.nan, dtype=np.float32), threshold=0.5)
+    out, tally = stitched(source, WindowGrid(16, 16, 16, 0), 1, screen=unsure)
+    assert tally.run == 1
+    assert np.isfinite(out).all()

@@ -109,3 +109,31 @@ def test_too_small_a_budget_is_refused_with_the_one_that_would_do(raster, tmp_pa
     path, _ = raster
     with pytest.raises(ParameterError, match=r"allow at least \d+ MB"):
         predict_raster(path, total, tmp_path / "out.tif", memory_mb=1, progress=False)
+
+
+def test_a_mistake_while_resuming_does_not_cost_what_was_finished(raster, tmp_path):
+    path, _ = raster
+    settings = {"window": 128, "overlap": 32, "batch_size": 1, "progress": False}
+    calls = []
+
+    def interrupted(batch: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        if len(calls) == 30:
+            raise KeyboardInterrupt
+        return total(batch)
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_raster(path, interrupted, tmp_path / "out.tif", **settings)
+    strips = sorted(p.name for p in tmp_path.glob(".partial-*/strip-*"))
+    assert strips
+    with pytest.raises(ParameterError):
+        predict_raster(path, total, tmp_path / "out.tif", resume=True, memory_mb=1, **settings)
+    assert sorted(p.name for p in tmp_path.glob(".partial-*/strip-*")) == strips
+
+
+def test_the_raster_that_is_read_is_not_overwritten(raster):
+    path, _ = raster
+    before = path.read_bytes()
+    with pytest.raises(ParameterError, match="name another file"):
+        predict_raster(path, total, path, progress=False)
+    assert path.read_bytes() == before

@@ -123,9 +123,20 @@ def test_the_same_scan_is_not_written_by_two_at_once(tmp_path):
 
 
 def test_a_scan_that_is_running_is_not_cleared_away_by_one_that_ends(tmp_path):
-    running, ending = Workspace(tmp_path / "out", "a"), Workspace(tmp_path / "out", "b")
+    running, ending = Workspace(tmp_path / "out", "a" * 16), Workspace(tmp_path / "out", "b" * 16)
     running.open(resume=False, overwrite=False)
     ending.open(resume=False, overwrite=False)
     ending.commit(fill(ending, "probability.tif"))
     assert running.partial.exists()
     assert not ending.partial.exists()
+
+
+def test_an_error_while_resuming_keeps_what_was_taken_up(tmp_path):
+    first = Workspace(tmp_path / "out", "a" * 16)
+    first.open(resume=False, overwrite=False)
+    (first.partial / "probability.tif").write_text("finished")
+    del first
+    again = Workspace(tmp_path / "out", "a" * 16)
+    again.open(resume=True, overwrite=False)
+    again.discard()
+    assert (again.partial / "probability.tif").exists()
