@@ -33,11 +33,7 @@ def coarsened(read: Callable[[Block], FloatArray], grid: WindowGrid) -> Callable
     """
     step = grid.stride
 
-    def read_coarse(block: Block) -> FloatArray:
-        rows = [_row(read, grid, row, block) for row in range(block.row, block.row + block.height)]
-        return np.concatenate(rows, axis=1)
-
-    def _row(read: Callable[[Block], FloatArray], grid: WindowGrid, row: int, block: Block) -> FloatArray:
+    def read_row(row: int, block: Block) -> FloatArray:
         fine = Block(row * step, block.col * step, step, block.width * step).clipped(grid.height, grid.width)
         values = read(fine).astype(np.float64)
         starts = np.arange(0, fine.width, step)
@@ -47,5 +43,9 @@ def coarsened(read: Callable[[Block], FloatArray], grid: WindowGrid) -> Callable
         with np.errstate(invalid="ignore"):
             mean: FloatArray = (total / count).astype(np.float32)[:, None]
         return mean
+
+    def read_coarse(block: Block) -> FloatArray:
+        rows = [read_row(row, block) for row in range(block.row, block.row + block.height)]
+        return np.concatenate(rows, axis=1)
 
     return read_coarse

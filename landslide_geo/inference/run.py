@@ -125,16 +125,17 @@ def _distributed(
     workers = client.scheduler_info()["workers"].values()
     hosts = {worker["host"] for worker in workers}
     # On this machine the workers share the cores; elsewhere they know best themselves.
-    busy = min(len(workers), len(list(work.grid.parts())))
+    parts = list(work.grid.parts())
+    busy = min(len(workers), len(parts))
     threads = max((os.cpu_count() or 1) // max(busy, 1), 1) if hosts <= {"127.0.0.1"} else None
     shared = client.scatter(work, broadcast=True, hash=False)
-    parts = {
+    running = {
         client.submit(_part_on_worker, shared, store.folder.resolve(), part, memory_mb, threads, pure=False): part
-        for part in work.grid.parts()
+        for part in parts
     }
     try:
-        for future in as_completed(parts):
-            part = parts[future]
+        for future in as_completed(running):
+            part = running[future]
             tally.add(future.result())
             blocks = [work.grid.column_blocks[index] for index in part.blocks]
             report(len(part.rows) * (blocks[-1].last - blocks[0].first))
@@ -144,7 +145,7 @@ def _distributed(
             "smaller windows or batches"
         ) from None
     finally:
-        client.cancel(list(parts))
+        client.cancel(list(running))
     return tally
 
 

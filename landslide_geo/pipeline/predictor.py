@@ -60,6 +60,11 @@ def groups(ensemble: Ensemble) -> list[Group]:
     return found
 
 
+def _channels(ensemble: Ensemble) -> dict[tuple[tuple[str, ...], StretchParams], slice]:
+    """Where each way of normalising bands is among the channels of a window."""
+    return {(group.bands, group.params): group.channels for group in groups(ensemble)}
+
+
 class Predictor:
     """Normalised windows in, calibrated probabilities out: members, symmetries and back ends of one scan.
 
@@ -135,7 +140,7 @@ class Predictor:
             self._ensemble = load_ensemble(self._directory)
         # Here the library chooses; in a worker its share of the cores is what PyTorch has been told by now.
         threads = torch.get_num_threads() if self._elsewhere else None
-        channels = {(group.bands, group.params): group.channels for group in groups(self._ensemble)}
+        channels = _channels(self._ensemble)
         members: list[Member] = []
         for index, ((model, weight), candidate) in enumerate(zip(self._ensemble.models, self._chosen, strict=True)):
             if index < len(opened):
@@ -198,7 +203,7 @@ def settled(
 
     opened: list[Backend] = []
     checks: list[dict[str, Any]] = []
-    channels = {(group.bands, group.params): group.channels for group in groups(ensemble)}
+    channels = _channels(ensemble)
     for model, _ in ensemble.models:
         own = channels[model.bands, model.manifest.normalisation]
         found = _settled_member(model, own, sample, grid.window, batch_size, params, threshold)
