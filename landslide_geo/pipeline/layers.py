@@ -30,7 +30,7 @@ _SAMPLE_BLOCK = 128
 _SAMPLES = 64
 
 
-def write_layers(scene: Scene, folder: Path, review: Path, *, needed: tuple[str, ...]) -> None:
+def write_layers(scene: Scene, folder: Path, review: Path, *, needed: tuple[str, ...], at_once: int = _AT_ONCE) -> None:
     """Write all of these rasters that are not there yet and that the scene has the bands for, two at a time.
 
     Args:
@@ -38,6 +38,7 @@ def write_layers(scene: Scene, folder: Path, review: Path, *, needed: tuple[str,
         folder: for ``rdndvi.tif``.
         review: for the others.
         needed: bands without which a pixel cannot be mapped.
+        at_once: rasters written at a time; each takes memory of its own.
 
     Raises:
         LandslideError: a band cannot be read, or a raster not written.
@@ -58,7 +59,7 @@ def write_layers(scene: Scene, folder: Path, review: Path, *, needed: tuple[str,
         finally:
             scene.close()  # every thread has its own files open
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         running = [pool.submit(written, path) for path in writers if not path.exists()]
         try:
             for done in as_completed(running):
