@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -30,6 +31,9 @@ class BandReader:
     def __init__(self, bands: Sequence[BandSource], geobox: GeoBox) -> None:
         self._geobox = geobox
         self._stack = ExitStack()
+        # Bands of one file share its handle, so that a tile that holds all of them is unpacked once.
+        self._sources: dict[Path, rasterio.DatasetReader] = {}
+        self._warped: dict[tuple[Path, float | None, bool], WarpedVRT] = {}
         try:
             self._bands = [(band, *self._open(band)) for band in bands]
         except BaseException:
@@ -65,54 +69,61 @@ class BandReader:
             return out
         rows, cols = part.inside(block)
         for index, (band, dataset, alpha) in enumerate(self._bands):
+            values = out[index, rows, cols]
             with reading(band.path):
-                if alpha is None:
-                    values = dataset.read(band.index, window=part.window, out_dtype="float32")
-                    nodata = dataset.nodatavals[band.index - 1]
-                    if nodata is not None and not np.isnan(nodata):
-                        with np.errstate(over="ignore"):  # the lowest float64 is −inf, as are the values read
-                            values[values == np.float32(nodata)] = np.nan
-                else:
-                    values = dataset.read(band.index, window=part.window, out_dtype="float32")
+                values[:] = dataset.read(band.index, window=part.window, out_dtype="float32")
+                nodata = dataset.nodatavals[band.index - 1]
+                if alpha is None and nodata is not None and not np.isnan(nodata):
+                    with np.errstate(over="ignore"):  # the lowest float64 is −inf, as are the values read
+                        values[values == np.float32(nodata)] = np.nan
+                elif alpha is not None:
                     mask = (
                         dataset.read(alpha, window=part.window)
                         if alpha
                         else dataset.read_masks(band.index, window=part.window)
                     )
                     values[mask == 0] = np.nan
-            values[~np.isfinite(values)] = np.nan
-            out[index, rows, cols] = values
+            if np.issubdtype(np.dtype(dataset.dtypes[band.index - 1]), np.floating):
+                values[np.isinf(values)] = np.nan
         return out
 
     def _open(self, band: BandSource) -> tuple[rasterio.DatasetReader | WarpedVRT, int | None]:
         """A dataset on the scene's grid, and its mask: None for nodata, 0 for a mask band, else a band index."""
-        source = self._stack.enter_context(open_raster(band.path, what=f"band {band.name}"))
-        flags = source.mask_flag_enums[band.index - 1]
-        masked = MaskFlags.per_dataset in flags
-        own_grid = GeoBox.from_rio(source)
-        if own_grid == self._geobox:
+        if band.path not in self._sources:
+            self._sources[band.path] = self._stack.enter_context(open_raster(band.path, what=f"band {band.name}"))
+        source = self._sources[band.path]
+        masked = MaskFlags.per_dataset in source.mask_flag_enums[band.index - 1]
+        if GeoBox.from_rio(source) == self._geobox:
             return source, 0 if masked else None
-        true_size, own_size = ground_sample_distance(self._geobox), ground_sample_distance(own_grid)
-        scale_x, scale_y = (own / true for own, true in zip(own_size, true_size, strict=True))
         nodata = source.nodatavals[band.index - 1]
-        if nodata is None and np.issubdtype(np.dtype(source.dtypes[band.index - 1]), np.floating):
-            nodata = np.nan
-        with reading(band.path):
-            warped = WarpedVRT(
-                source,
-                crs=str(self._geobox.crs),
-                transform=self._geobox.transform,
-                height=self._geobox.shape.y,
-                width=self._geobox.shape.x,
-                resampling=Resampling.bilinear,
-                dtype="float32",
-                src_nodata=nodata,
-                nodata=np.nan,
-                add_alpha=masked and MaskFlags.alpha not in flags,
-                tolerance=EXACT,
-                # Without these GDAL takes the ratio of resolutions, and with it the kernel's width, from each request.
-                XSCALE=min(scale_x, 1.0),
-                YSCALE=min(scale_y, 1.0),
-            )
-        self._stack.enter_context(warped)
+        floating = np.issubdtype(np.dtype(source.dtypes[band.index - 1]), np.floating)
+        if floating and (nodata is None or np.isnan(nodata)):
+            nodata = np.nan  # this one object: as keys, other NaNs are different
+        key = band.path, nodata, masked
+        if key not in self._warped:
+            with reading(band.path):
+                self._warped[key] = self._stack.enter_context(self._warp(source, nodata, masked))
+        warped = self._warped[key]
         return warped, warped.count if masked else None
+
+    def _warp(self, source: rasterio.DatasetReader, nodata: float | None, masked: bool) -> WarpedVRT:
+        """A file on the scene's grid, with an alpha band last where it has a mask."""
+        true_size, own_size = ground_sample_distance(self._geobox), ground_sample_distance(GeoBox.from_rio(source))
+        scale_x, scale_y = (own / true for own, true in zip(own_size, true_size, strict=True))
+        has_alpha = any(MaskFlags.alpha in flags for flags in source.mask_flag_enums)
+        return WarpedVRT(
+            source,
+            crs=str(self._geobox.crs),
+            transform=self._geobox.transform,
+            height=self._geobox.shape.y,
+            width=self._geobox.shape.x,
+            resampling=Resampling.bilinear,
+            dtype="float32",
+            src_nodata=nodata,
+            nodata=np.nan,
+            add_alpha=masked and not has_alpha,
+            tolerance=EXACT,
+            # Without these GDAL takes the ratio of resolutions, and with it the kernel's width, from each request.
+            XSCALE=min(scale_x, 1.0),
+            YSCALE=min(scale_y, 1.0),
+        )

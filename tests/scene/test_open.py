@@ -10,7 +10,9 @@ import pytest
 import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
+from rasters import write_raster
 from shapely import Point, box
 
 from landslide_geo import open_scene
@@ -26,6 +28,9 @@ from landslide_geo.errors import (
     UnreadableRasterError,
 )
 from landslide_geo.scene import Block, Visibility
+from landslide_geo.scene.raster_io import open_raster
+from landslide_geo.scene.reader import BandReader
+from landslide_geo.scene.sources import BandSource
 from landslide_geo.scene.stage import staged
 
 
@@ -242,3 +247,24 @@ def test_a_scene_with_other_bands_does_not_read_the_files_of_the_first(simulated
     other = replace(scene, bands=tuple(replace(band, name=swapped.get(band.name, band.name)) for band in scene.bands))
     assert (other.read(["red"], block) == nir).all()
     assert (scene.read(["red"], block) == red).all()
+
+
+@pytest.mark.parametrize("pixel", [10, 20])
+def test_a_file_of_several_bands_is_opened_once_for_all_of_them(tmp_path, monkeypatch, pixel):
+    """Else each band unpacks the tiles that hold all of them again."""
+    path = write_raster(tmp_path / "bands.tif", np.arange(3 * 40 * 50, dtype=np.float32).reshape(3, 40, 50))
+    with rasterio.open(path) as dataset:
+        geobox = GeoBox.from_rio(dataset)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.transform = from_origin(500_000, 4_700_000, pixel, pixel)
+    block = Block(0, 0, 40, 50)
+    opened = []
+    monkeypatch.setattr("landslide_geo.scene.reader.open_raster", lambda p, **k: opened.append(p) or open_raster(p))
+    bands = [BandSource(f"b{index}", path, index) for index in (1, 3, 2)]
+    with BandReader(bands, geobox) as reader:
+        together = reader.read(block)
+    assert opened == [path]
+    for band, read in zip(bands, together, strict=True):
+        with BandReader([band], geobox) as alone:
+            np.testing.assert_array_equal(read, alone.read(block)[0])
+    assert not np.array_equal(together[0], together[1])
