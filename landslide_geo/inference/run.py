@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from landslide_geo.errors import LandslideError, ParameterError
 from landslide_geo.inference.budget import gdal_memory
-from landslide_geo.inference.engine import Predict, Strip, Tally, scan_columns
+from landslide_geo.inference.engine import Predict, Tally, scan_columns
 from landslide_geo.inference.skipping import Screen, Skips
 from landslide_geo.inference.sources import WindowSource
 from landslide_geo.inference.store import StripStore
@@ -87,11 +87,6 @@ def compute(work: Work, store: StripStore, cluster: Cluster, *, memory_mb: int, 
 
 def _run(work: Work, store: StripStore, part: Part, report: Callable[[int], None], readers: int) -> Tally:
     """One part, column block after column block, so that each finds what its left neighbour left for it."""
-
-    def save(strip: Strip) -> None:
-        store.save(strip)
-        release()
-
     tally = Tally()
     share_heap()
     release()
@@ -99,7 +94,7 @@ def _run(work: Work, store: StripStore, part: Part, report: Callable[[int], None
         columns = work.grid.column_blocks[index]
         done = scan_columns(
             work.source, work.predict, work.grid, columns, part.rows,
-            batch=work.grid.batch(work.batch_size), save=save, done=partial(store.done, columns), rims=store,
+            batch=work.grid.batch(work.batch_size), save=store.save, done=partial(store.done, columns), rims=store,
             inherit=index > part.blocks.start, skips=work.skips, screen=work.screen, progress=report,
             readers=min(readers, os.cpu_count() or 1), callers=work.callers,
         )  # fmt: skip
