@@ -17,6 +17,8 @@ from landslide_geo.scene.grid import Block
 from landslide_geo.scene.raster_io import all_cores
 
 TILE = 512
+#: Of compression: half the time of GDAL's own choice (6) at 2 % more bytes of a probability raster.
+_LEVEL = 1
 #: Columns written at a time, a multiple of the tile: wide mosaics take no more memory than a scene does.
 _WIDTH = 8 * TILE
 
@@ -85,6 +87,7 @@ def write_cog(
             copied,
             driver="COG",
             COMPRESS="DEFLATE",
+            LEVEL=str(_LEVEL),
             PREDICTOR="YES",
             BLOCKSIZE=str(TILE),
             OVERVIEW_RESAMPLING=overview_resampling,
