@@ -128,7 +128,7 @@ class ParallelReader:
             read, known = self._source.read(segment)
             part = values[:, rows, cols]
             part[...] = read
-            np.nan_to_num(part, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+            np.copyto(part, 0, where=~np.isfinite(part))
             valid[rows, cols] = known
 
         bounds = _segments(block.col, block.col + block.width)
