@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Final
 
@@ -87,18 +87,17 @@ def classify(
     out = np.where(seen, np.uint8(Visibility.CLEAR), np.uint8(Visibility.NODATA))
     blue, green, red = (reflectance.get(name) for name in ("blue", "green", "red"))
     nir, swir16 = reflectance.get("nir"), reflectance.get("swir16")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        if red is not None and nir is not None:
-            ndvi = (nir - red) / (nir + red)
-            out[seen & (((ndvi < 0.01) & (nir < 0.11)) | ((ndvi < 0.1) & (nir < 0.05)))] = Visibility.WATER
-        if illumination is not None:
-            out[seen & (illumination <= 0)] = Visibility.TERRAIN_SHADOW
-        if green is not None and nir is not None and swir16 is not None:
-            ndsi = (green - swir16) / (green + swir16)
-            out[seen & (ndsi > 0.4) & (nir > 0.11) & (green > 0.1)] = Visibility.SNOW
-        if blue is not None and green is not None and red is not None:
-            cloud = seen & _is_cloud(blue, green, red) & (out != Visibility.SNOW)
-            out[seen & _grown(cloud, pixel)] = Visibility.CLOUD
+    if red is not None and nir is not None:
+        _mark(out, Visibility.WATER, seen & (nir < 0.11), _is_water, red, nir)
+    if illumination is not None:
+        out[seen & (illumination <= 0)] = Visibility.TERRAIN_SHADOW
+    if green is not None and nir is not None and swir16 is not None:
+        _mark(out, Visibility.SNOW, seen & (green > 0.1) & (nir > 0.11), _is_snow, green, swir16)
+    if blue is not None and green is not None and red is not None:
+        cloud = np.zeros_like(out)
+        hazy = seen & (blue - 0.5 * red - 0.08 > 0) & (out != Visibility.SNOW)
+        _mark(cloud, Visibility.CLOUD, hazy, _is_white, blue, green, red)
+        out[seen & _grown(cloud == Visibility.CLOUD, pixel)] = Visibility.CLOUD
     return out
 
 
@@ -116,8 +115,27 @@ def _grown(cloud: BoolArray, pixel: float) -> BoolArray:
     return out
 
 
-def _is_cloud(blue: FloatArray, green: FloatArray, red: FloatArray) -> BoolArray:
+def _mark(
+    out: ByteArray, code: Visibility, candidates: BoolArray, rule: Callable[..., BoolArray], *values: FloatArray
+) -> None:
+    """Mark the candidates that a rule is true of; they are few, and only for them it is worked out."""
+    places = np.flatnonzero(candidates)
+    if places.size:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            out.flat[places[rule(*(value.ravel()[places] for value in values))]] = code
+
+
+def _is_water(red: FloatArray, nir: FloatArray) -> BoolArray:
+    """Where near infrared is below 0.11."""
+    ndvi = (nir - red) / (nir + red)
+    return (ndvi < 0.01) | ((ndvi < 0.1) & (nir < 0.05))
+
+
+def _is_snow(green: FloatArray, swir16: FloatArray) -> BoolArray:
+    """Where green and near infrared are bright enough."""
+    return (green - swir16) / (green + swir16) > 0.4
+
+
+def _is_white(blue: FloatArray, green: FloatArray, red: FloatArray) -> BoolArray:
     mean = (blue + green + red) / 3
-    whiteness = (np.abs(blue - mean) + np.abs(green - mean) + np.abs(red - mean)) / mean
-    haze = blue - 0.5 * red - 0.08
-    return (haze > 0) & (whiteness < 0.7)
+    return (np.abs(blue - mean) + np.abs(green - mean) + np.abs(red - mean)) / mean < 0.7
