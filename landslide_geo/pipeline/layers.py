@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 
 from landslide_geo.bands import PRE
 from landslide_geo.files import replacing
-from landslide_geo.scene.cog import TILE, tile_blocks, write_cog
+from landslide_geo.parallel import in_order
+from landslide_geo.scene.cog import THREADS, TILE, tile_blocks, write_cog
 from landslide_geo.scene.grid import Block, blocks
 from landslide_geo.scene.indices import normalised_difference, relative_ndvi_loss
 from landslide_geo.scene.scene import Scene
@@ -21,52 +21,57 @@ from landslide_geo.scene.visibility import Visibility, is_valid
 
 FloatArray = NDArray[np.float32]
 
-#: Rasters written at a time: GDAL packs one while another is worked out.
-_AT_ONCE = 2
 _DISPLAY = ("red", "green", "blue")
 #: Change of an index is histogrammed in steps of 0.001 to find its median without holding the scene.
-_CHANGE_EDGES = np.linspace(-2, 2, 4001)
+_CHANGE_STEPS, _CHANGE_RANGE = 4000, (-2.0, 2.0)
 _SAMPLE_BLOCK = 128
 _SAMPLES = 64
 
 
-def write_layers(scene: Scene, folder: Path, review: Path, *, needed: tuple[str, ...], at_once: int = _AT_ONCE) -> None:
-    """Write all of these rasters that are not there yet and that the scene has the bands for, two at a time.
+def write_measured(scene: Scene, review: Path, *, needed: tuple[str, ...]) -> None:
+    """Write the rasters that landslides are measured on, ``visibility.tif`` and ``change.tif``.
 
     Args:
-        scene: with its bands staged.
-        folder: for ``rdndvi.tif``.
-        review: for the others.
+        scene: with its bands staged; bands it lacks make no raster, and what is there already is left.
+        review: folder for them.
         needed: bands without which a pixel cannot be mapped.
-        at_once: rasters written at a time; each takes memory of its own.
 
     Raises:
         LandslideError: a band cannot be read, or a raster not written.
     """
-    writers: dict[Path, Callable[[Path], object]] = {
-        # The longest first: what is left for the end is short.
-        review / "change.tif": lambda path: write_change(scene, path),
-        review / "post.tif": lambda path: write_display(scene, path),
-        review / "pre.tif": lambda path: write_display(scene, path, pre=True),
-        folder / "rdndvi.tif": lambda path: write_rdndvi(scene, path),
-        review / "visibility.tif": lambda path: write_visibility(scene, path, needed=needed),
-        review / "hillshade.tif": lambda path: write_hillshade(scene, path),
-    }
+    _write(
+        scene,
+        {
+            review / "visibility.tif": lambda path: write_visibility(scene, path, needed=needed),
+            review / "change.tif": lambda path: write_change(scene, path),
+        },
+    )
 
-    def written(path: Path) -> None:
-        try:
-            writers[path](path)
-        finally:
-            scene.close()  # every thread has its own files open
 
-    with ThreadPoolExecutor(at_once) as pool:
-        running = [pool.submit(written, path) for path in writers if not path.exists()]
-        try:
-            for done in as_completed(running):
-                done.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+def write_pictures(scene: Scene, folder: Path, review: Path) -> None:
+    """Write the rasters that are looked at only: ``rdndvi.tif`` into ``folder``, the others into ``review``.
+
+    The rest as in `write_measured`.
+    """
+    _write(
+        scene,
+        {
+            review / "post.tif": lambda path: write_display(scene, path),
+            review / "pre.tif": lambda path: write_display(scene, path, pre=True),
+            folder / "rdndvi.tif": lambda path: write_rdndvi(scene, path),
+            review / "hillshade.tif": lambda path: write_hillshade(scene, path),
+        },
+    )
+
+
+def _write(scene: Scene, writers: dict[Path, Callable[[Path], object]]) -> None:
+    """One after the other: each is worked out by several threads, and takes memory of its own."""
+    try:
+        for path, write in writers.items():
+            if not path.exists():
+                write(path)
+    finally:
+        scene.close()  # every thread has its own files open
 
 
 def write_visibility(scene: Scene, path: Path, *, needed: tuple[str, ...]) -> None:
@@ -177,36 +182,41 @@ def write_change(scene: Scene, path: Path) -> bool:
         # Told apart from stable ground only once all of it is known; working it out twice would take twice as long.
         raw = part.with_name("raw.tif")
         stable = _written_with_median(scene, loss, raw)
-        with rasterio.open(raw) as dataset:
-            write_cog(
-                part,
-                scene.geobox,
-                lambda block: np.clip(dataset.read(window=block.window) - stable, -1, 1),
-                count=1,
-                dtype="float32",
-                nodata=np.nan,
-                descriptions=[f"loss of {'NDVI' if names[2] == 'nir' else 'NGRDI'} against stable ground"],
-            )
+
+        def against_stable(block: Block) -> FloatArray:
+            with rasterio.open(raw) as dataset:  # one handle for each thread
+                return np.clip(dataset.read(window=block.window) - stable, -1, 1)
+
+        write_cog(
+            part,
+            scene.geobox,
+            against_stable,
+            count=1,
+            dtype="float32",
+            nodata=np.nan,
+            descriptions=[f"loss of {'NDVI' if names[2] == 'nir' else 'NGRDI'} against stable ground"],
+        )
     return True
 
 
 def _written_with_median(scene: Scene, values: Callable[[Block], FloatArray], path: Path) -> float:
     """Write some values to a plain raster; their median, to a thousandth, or 0 where there are none."""
-    counts = np.zeros(len(_CHANGE_EDGES) - 1, dtype=np.int64)
+    counts = np.zeros(_CHANGE_STEPS, dtype=np.int64)
     profile = {
         "driver": "GTiff", "height": scene.height, "width": scene.width, "count": 1, "dtype": "float32",
         "crs": str(scene.geobox.crs), "transform": scene.geobox.transform, "tiled": True, "blockxsize": TILE,
         "blockysize": TILE, "BIGTIFF": "IF_SAFER",
     }  # fmt: skip
     with rasterio.open(path, "w", **profile) as target:
-        for block in tile_blocks(scene.height, scene.width):
-            found = values(block)
+        tiles = tile_blocks(scene.height, scene.width)
+        for block, found in in_order(lambda block: (block, values(block)), tiles, threads=THREADS):
             target.write(found, 1, window=block.window)
-            counts += np.histogram(found, bins=_CHANGE_EDGES)[0]
+            counts += np.histogram(found, bins=_CHANGE_STEPS, range=_CHANGE_RANGE)[0]
     if not counts.any():
         return 0.0
     middle = np.searchsorted(np.cumsum(counts), counts.sum() / 2)
-    return float((_CHANGE_EDGES[middle] + _CHANGE_EDGES[middle + 1]) / 2)
+    low, high = _CHANGE_RANGE
+    return float(low + (middle + 0.5) * (high - low) / _CHANGE_STEPS)
 
 
 def _percentiles(scene: Scene, names: list[str]) -> tuple[FloatArray, FloatArray]:

@@ -1,4 +1,4 @@
-"""The rasters beside the probability, written two at a time."""
+"""The rasters beside the probability, worked out by several threads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 from landslide_geo import open_scene
 from landslide_geo.errors import UnreadableRasterError
 from landslide_geo.pipeline import layers
+from landslide_geo.scene import cog
+from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource
 
 NEEDED = ("red", "green", "blue")
@@ -25,20 +27,27 @@ def folders(root: Path) -> tuple[Path, Path]:
     return root, root / "review"
 
 
-def test_two_at_a_time_give_the_bytes_of_one_after_the_other(simulated, tmp_path, monkeypatch):
+def write_all(scene: Scene, folder: Path, review: Path) -> None:
+    layers.write_measured(scene, review, needed=NEEDED)
+    layers.write_pictures(scene, folder, review)
+
+
+def test_bytes_do_not_depend_on_threads_nor_on_the_size_of_blocks(simulated, tmp_path, monkeypatch):
     scene = open_scene(simulated.sources, dem=simulated.dem)
-    layers.write_layers(scene, *folders(tmp_path / "two"), needed=NEEDED)
-    monkeypatch.setattr(layers, "_AT_ONCE", 1)
-    layers.write_layers(scene, *folders(tmp_path / "one"), needed=NEEDED)
-    assert set(written(tmp_path / "two")) == NAMES | {"rdndvi.tif"}
-    assert written(tmp_path / "two") == written(tmp_path / "one")
+    write_all(scene, *folders(tmp_path / "many"))
+    monkeypatch.setattr(layers, "THREADS", 1)
+    monkeypatch.setattr(cog, "THREADS", 1)
+    monkeypatch.setattr(cog, "_WIDTH", cog.TILE)
+    write_all(scene, *folders(tmp_path / "one"))
+    assert set(written(tmp_path / "many")) == NAMES | {"rdndvi.tif"}
+    assert written(tmp_path / "many") == written(tmp_path / "one")
 
 
 def test_what_is_there_is_left_and_what_has_no_bands_is_left_out(simulated, tmp_path):
     scene = open_scene([source for source in simulated.sources if not source.startswith("pre_")])
     folder, review = folders(tmp_path / "out")
     (review / "post.tif").write_bytes(b"here already")
-    layers.write_layers(scene, folder, review, needed=NEEDED)
+    write_all(scene, folder, review)
     found = written(folder)
     assert set(found) == {"post.tif", "visibility.tif"}
     assert found["post.tif"] == b"here already"
@@ -52,5 +61,5 @@ def test_a_band_that_cannot_be_read_is_named_and_nothing_half_written_is_left(si
     bands = tuple(BandSource("nir", broken) if band.name == "nir" else band for band in scene.bands)
     folder, review = folders(tmp_path / "out")
     with pytest.raises(UnreadableRasterError, match=r"broken\.tif"):
-        layers.write_layers(replace(scene, bands=bands), folder, review, needed=NEEDED)
+        write_all(replace(scene, bands=bands), folder, review)
     assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
