@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from landslide_geo.errors import ParameterError
 from landslide_geo.inference.windows import WindowGrid
-from landslide_geo.scene.grid import Block
+from landslide_geo.scene.grid import blocks
 from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource
@@ -23,6 +23,7 @@ from landslide_geo.scene.terrain import slope_degrees
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
 
 #: Reasons, as `Tally` and ``scan.json`` give them.
 NOTHING: Final = "nothing valid"
@@ -32,8 +33,8 @@ SCREENED: Final = "screened by the filter"
 
 #: Ground distance over which slopes are judged (m): that of the global elevation models.
 _SLOPE_GSD_M = 30.0
-#: Rows of slope computed at a time.
-_ROWS = 512
+#: Side of the blocks in which slopes are computed: bounds the memory, whatever the size of the scene.
+_SIDE = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,25 +124,39 @@ def flat_windows(scene: Scene, grid: WindowGrid, limit_deg: float) -> BoolArray 
     box = scene.geobox
     coarse = GeoBox((ceil(scene.height / step), ceil(scene.width / step)), box.affine * Affine.scale(step), box.crs)
     height, width = coarse.shape
-    cols = np.array(_spans(grid.col_starts, grid.window, step, width)).T
-    # Steep pixels above each row of pixels under each column of windows; differences of rows then count rectangles.
-    above = np.zeros((height + 1, cols.shape[1]), dtype=np.int64)
+    rows = _spans(grid.row_starts, grid.window, step, height)
+    cols = _spans(grid.col_starts, grid.window, step, width)
+    flat = np.ones((len(rows), len(cols)), dtype=bool)
     with BandReader([BandSource("elevation", scene.dem, scene.dem_band)], coarse) as reader:
-        for top in range(0, height, _ROWS):
-            block = Block(top, 0, min(_ROWS, height - top), width)
+        for block in blocks(height, width, _SIDE):
             # At the rim of the scene slopes are one-sided.
             wide = block.padded(1).clipped(height, width)
             slope = slope_degrees(reader.read(wide)[0], (coarse.resolution.x, -coarse.resolution.y))
             steep = ~(slope[block.inside(wide)] < limit_deg)  # unknown counts as steep
-            before = np.pad(steep.cumsum(axis=1, dtype=np.int64), ((0, 0), (1, 0)))
-            above[top + 1 : top + 1 + block.height] = (before[:, cols[1]] - before[:, cols[0]]).cumsum(axis=0) + above[
-                top
-            ]
-    first, last = np.array(_spans(grid.row_starts, grid.window, step, height)).T
-    flat: BoolArray = above[last] == above[first]
+            flat &= _none(steep, rows - block.row, cols - block.col)
     return flat
 
 
-def _spans(starts: list[int], window: int, step: int, length: int) -> list[tuple[int, int]]:
-    """First and last pixel of slope under each window with one window of margin."""
-    return [(max((s - window) // step, 0), min(ceil((s + 2 * window) / step), length)) for s in starts]
+def _none(marked: BoolArray, rows: IntArray, cols: IntArray) -> BoolArray:
+    """For every pair of a row span and a column span, whether the rectangle holds no marked pixel of an array.
+
+    Args:
+        marked: (h, w).
+        rows: (m, 2), first row and the one after the last; what lies outside of the array holds nothing.
+        cols: (n, 2), likewise.
+
+    Returns:
+        (m, n).
+    """
+    # Marked pixels above and left of each corner: four of them count a rectangle.
+    count = np.pad(marked.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32), ((1, 0), (1, 0)))
+    top, bottom = np.clip(rows, 0, marked.shape[0]).T
+    left, right = np.clip(cols, 0, marked.shape[1]).T
+    strips = count[bottom] - count[top]
+    none: BoolArray = strips[:, right] == strips[:, left]
+    return none
+
+
+def _spans(starts: list[int], window: int, step: int, length: int) -> IntArray:
+    """First pixel of slope under each window with one window of margin, and the one after the last: (n, 2)."""
+    return np.array([(max((s - window) // step, 0), min(ceil((s + 2 * window) / step), length)) for s in starts])

@@ -24,8 +24,7 @@ from landslide_geo.inference.windows import WindowGrid
 from landslide_geo.models import Ensemble
 from landslide_geo.pipeline.predictor import groups, settled
 from landslide_geo.pipeline.record import Timings
-from landslide_geo.scene.cog import write_cog
-from landslide_geo.scene.grid import Block
+from landslide_geo.scene.cog import tile_blocks, write_cog
 from landslide_geo.scene.scene import Scene
 
 PROBABILITY = "probability.tif"
@@ -153,5 +152,4 @@ def _write_rasters(folder: Path, scene: Scene, store: StripStore, question: Ques
 
 def any_inside(scene: Scene) -> bool:
     """Whether the area of interest holds a pixel centre of the scene."""
-    rows = (Block(top, 0, 512, scene.width).clipped(scene.height, scene.width) for top in range(0, scene.height, 512))
-    return any(scene.inside_aoi(block).any() for block in rows)
+    return any(scene.inside_aoi(block).any() for block in tile_blocks(scene.height, scene.width))

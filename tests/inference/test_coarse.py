@@ -9,7 +9,7 @@ from odc.geo.geobox import GeoBox
 from rasters import linear, read_raster, write_raster
 
 from landslide_geo import predict_raster
-from landslide_geo.inference import Screen
+from landslide_geo.inference import Screen, coarse
 from landslide_geo.inference.coarse import coarse_geobox, coarsened
 from landslide_geo.inference.skipping import SCREENED
 from landslide_geo.inference.windows import WindowGrid
@@ -39,12 +39,32 @@ def test_a_coarse_pixel_is_the_mean_of_its_valid_pixels(height, width, window, d
             np.testing.assert_allclose(got[:, row, col], expected, atol=1e-6)
 
 
+@given(st.integers(1, 9), st.integers(1, 40), st.integers(1, 60))
+def test_wide_blocks_are_read_in_parts_with_the_same_result(stride, columns, width):
+    grid = WindowGrid(2 * stride, columns * stride, stride, 0)
+    values = np.random.default_rng(columns).normal(size=(1, grid.height, grid.width)).astype(np.float32)
+    values[values > 0.5] = np.nan
+    widest = []
+
+    def fine(block: Block) -> np.ndarray:
+        widest.append(block.width)
+        return values[(slice(None), *block.slices)]
+
+    whole = coarsened(fine, grid)(Block(0, 0, 2, columns))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coarse, "_WIDTH", width)
+        widest.clear()
+        parts = coarsened(fine, grid)(Block(0, 0, 2, columns))
+    assert max(widest) <= max(width, stride), "memory must not grow with the width of a scene"
+    assert np.array_equal(parts, whole, equal_nan=True)
+
+
 def test_the_coarse_grid_shares_the_corner_and_is_one_stride_wide():
     box = GeoBox.from_bbox((500000, 4000000, 501000, 4000700), crs="EPSG:32654", resolution=10)
-    coarse = coarse_geobox(box, WindowGrid(70, 100, 32, 8))
-    assert tuple(coarse.shape) == (3, 5)
-    assert (coarse.resolution.x, coarse.resolution.y) == (240, -240)
-    assert (coarse.affine.c, coarse.affine.f) == (box.affine.c, box.affine.f)
+    got = coarse_geobox(box, WindowGrid(70, 100, 32, 8))
+    assert tuple(got.shape) == (3, 5)
+    assert (got.resolution.x, got.resolution.y) == (240, -240)
+    assert (got.affine.c, got.affine.f) == (box.affine.c, box.affine.f)
 
 
 def test_a_classification_becomes_a_coarse_raster(tmp_path):

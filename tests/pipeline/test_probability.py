@@ -8,6 +8,8 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import shapely
+from odc.geo.geobox import GeoBox
 
 from landslide_geo import open_scene, scan
 from landslide_geo.config import ScanParams
@@ -15,12 +17,33 @@ from landslide_geo.errors import LandslideError, ParameterError
 from landslide_geo.inference.skipping import FLAT, OUTSIDE, SCREENED, Screen
 from landslide_geo.models import EnsembleManifest, EnsembleMember, save_ensemble
 from landslide_geo.models.manifest import Threshold
+from landslide_geo.pipeline.probability import any_inside
+from landslide_geo.scene.grid import Block
+from landslide_geo.scene.scene import Scene
 
 RULE = ScanParams(model="red_minus_green", window=128, overlap=32, flat_slope_deg=0)
 
 
 def with_(**changes) -> ScanParams:
     return RULE.model_copy(update=changes)
+
+
+def test_whether_the_area_holds_a_pixel_is_asked_in_blocks_of_columns():
+    """Memory must not grow with the width of a scene."""
+    box = GeoBox.from_bbox((500000, 4000000, 700000, 4006000), crs="EPSG:32654", resolution=10)
+    widest = []
+
+    class Watched(Scene):
+        def inside_aoi(self, block: Block) -> np.ndarray:
+            widest.append(block.width)
+            return super().inside_aoi(block)
+
+    def holds(left: float, right: float) -> bool:
+        return any_inside(Watched(box, (), aoi=shapely.box(left, 4000001, right, 4000009)))
+
+    assert holds(699991, 699999), "a pixel of the last row and column"
+    assert not holds(699991, 699994), "beside its centre"
+    assert max(widest) <= 4096
 
 
 def pixels(path) -> np.ndarray:
