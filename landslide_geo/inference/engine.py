@@ -36,25 +36,6 @@ Predict = Callable[[FloatArray], FloatArray]
 DEPTH = 2
 
 
-@dataclass(frozen=True)
-class Strip:
-    """Finished rows of the result of one column block.
-
-    Attributes:
-        columns: the column block.
-        row: of windows that finished them.
-        block: where they lie.
-        values: (K, h, w) float32, NaN where the source is not valid.
-        coarse: whether the network gave one value per window.
-    """
-
-    columns: ColumnBlock
-    row: int
-    block: Block
-    values: FloatArray
-    coarse: bool
-
-
 @dataclass
 class Tally:
     """What became of the windows of a scan.
@@ -84,6 +65,27 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class Strip:
+    """Finished rows of the result of one column block.
+
+    Attributes:
+        columns: the column block.
+        row: of windows that finished them.
+        block: where they lie.
+        values: (K, h, w) float32, NaN where the source is not valid.
+        coarse: whether the network gave one value per window.
+        tally: what became of its windows, and of those of others that were run for its sake.
+    """
+
+    columns: ColumnBlock
+    row: int
+    block: Block
+    values: FloatArray
+    coarse: bool
+    tally: Tally
+
+
+@dataclass(frozen=True)
 class _Batch:
     """Windows for the network: by column of windows, and the padded input."""
 
@@ -94,11 +96,12 @@ class _Batch:
 
 @dataclass(frozen=True)
 class _RowEnd:
-    """All windows of a row are through: those with one known value, and where the rows they finish are valid."""
+    """All windows of a row are through: those with one known value, where the rows they finish are valid, the count."""
 
     row: int
     constant: list[tuple[int, float]]
     valid: BoolArray | None
+    tally: Tally
 
 
 class Rims(Protocol):
@@ -276,6 +279,7 @@ class _Cutter:
     ) -> None:
         self._task, self._bands, self._grid, self._columns = task, bands, task.grid, task.columns
         self._skips, self._screen, self._tally, self._progress = skips, screen, tally, progress
+        self._counted = Tally()  # of the row that is being cut
 
     def increments(self, reader: ParallelReader) -> Iterator[tuple[FloatArray, BoolArray]]:
         """For each row of windows that needs reading: the rows of pixels that the one before did not have."""
@@ -298,7 +302,7 @@ class _Cutter:
             if self._outside(row):
                 for _ in range(columns.first, columns.last) if row in task.rows else ():
                     self._skipped(OUTSIDE)
-                yield _RowEnd(row, [], None)
+                yield _RowEnd(row, [], None, self._count())
                 continue
             new_values, new_valid = next(increments)
             kept = height - new_valid.shape[0]
@@ -328,14 +332,20 @@ class _Cutter:
                 yield from self._batches(values, row, cols, constant)
             strip = self._grid.strip(columns, row).height
             inner = slice(columns.left - task.left, columns.right - task.left)
-            yield _RowEnd(row, constant, valid[:strip, inner].copy())
+            yield _RowEnd(row, constant, valid[:strip, inner].copy(), self._count())
 
     def _outside(self, row: int) -> bool:
         """Whether no window of the row touches the area of interest: then nothing needs to be read."""
         return all(self._skips.reason(row, col) == OUTSIDE for col in range(self._task.first, self._columns.last))
 
+    def _count(self) -> Tally:
+        """What became of the windows of the row that ends."""
+        counted, self._counted = self._counted, Tally()
+        return counted
+
     def _skipped(self, reason: str) -> None:
         self._tally.skip(reason)
+        self._counted.skip(reason)
         self._progress(1)
 
     def _batches(
@@ -355,6 +365,8 @@ class _Cutter:
                     if row in self._task.rows and col >= self._columns.first:
                         self._skipped(SCREENED)
             cols = kept
+        self._counted.run += len(cols)
+        self._counted.repeated += sum(row not in self._task.rows or col < self._columns.first for col in cols)
         for start in range(0, len(cols), batch):
             yield _Batch(row, cols[start : start + batch], self._cut(values, cols[start : start + batch]))
 
@@ -402,6 +414,8 @@ class _Blender:
         following = grid.column_blocks[task.columns.index + 1 : task.columns.index + 2]
         self._next = following[0] if following and rims is not None else None
         self._rim: FloatArray | None = None
+        #: Windows since the last strip; those of rows whose own strip is not wanted were run once more.
+        self._tally = Tally()
         #: What the left neighbour's windows gave where there was no rim to inherit, by column of windows.
         self._borrowed: dict[int, FloatArray] = {}
 
@@ -429,7 +443,10 @@ class _Blender:
         for col in sorted(self._borrowed):
             self._sum(end.row, col, self._borrowed.pop(col))
         if end.row not in self._wanted:
+            self._tally.add(Tally(run=end.tally.run, repeated=end.tally.run))
             return
+        tally, self._tally = self._tally, Tally()
+        tally.add(end.tally)
         total = self._at(end.row)
         block = self._grid.strip(self._columns, end.row)
         rows, cols = block.slices
@@ -438,7 +455,7 @@ class _Blender:
             values[:] = np.nan
         else:
             values[:, ~end.valid] = np.nan
-        self._save(Strip(self._columns, end.row, block, values.astype(np.float32), self._coarse))
+        self._save(Strip(self._columns, end.row, block, values.astype(np.float32), self._coarse, tally))
 
     def _add(self, row: int, col: int, values: FloatArray) -> None:
         """Add one window; ``values`` may hold fewer bands than the result has, whose others then are 0 there."""

@@ -20,7 +20,7 @@ from landslide_geo.inference.progress import reporting
 from landslide_geo.inference.run import Cluster, Work, compute
 from landslide_geo.inference.skipping import Screen, Skips, outside_aoi
 from landslide_geo.inference.sources import RasterSource, SceneSource, WindowSource
-from landslide_geo.inference.store import StripStore
+from landslide_geo.inference.store import FORMAT, StripStore
 from landslide_geo.inference.windows import WindowGrid
 from landslide_geo.scene.cog import write_cog
 from landslide_geo.scene.scene import Scene
@@ -63,7 +63,7 @@ def predict_raster(
         scheduler: address of a Dask scheduler instead (``tcp://…``), whose workers see the same files.
 
     Returns:
-        How many windows were run and skipped.
+        How many windows were run and skipped, by earlier runs that were taken up too; none where ``out`` was finished.
 
     Raises:
         LandslideError: the source cannot be read, ``out`` cannot be written, or a parameter is out of range.
@@ -74,11 +74,10 @@ def predict_raster(
     opened = as_window_source(source)
     grid = WindowGrid(int(opened.geobox.shape.y), int(opened.geobox.shape.x), window, overlap)
     key = _key(source, opened, grid, batch_size, screen)
-    tally = Tally(total=len(grid))
     partial = target.parent / f".partial-{target.stem}-{key}"
     if resume and _is_finished(target, key):
         shutil.rmtree(partial, ignore_errors=True)  # a kill may have come between the result and the clearing up
-        return tally
+        return Tally(total=len(grid))
     taken_up = resume and partial.exists()
     store = StripStore(partial, grid)
     if not resume:
@@ -89,7 +88,7 @@ def predict_raster(
     try:
         with reporting(progress, len(grid)) as report, gdal_memory(memory_mb):
             check_budget(grid, opened.count, grid.batch(batch_size), memory_mb)
-            tally.add(compute(work, store, cluster, memory_mb=memory_mb, report=report))
+            tally = compute(work, store, cluster, memory_mb=memory_mb, report=report)
             names = [f"output {index + 1}" for index in range(store.count)]
             coarse = store.coarse
             geobox = coarse_geobox(opened.geobox, grid) if coarse else opened.geobox
@@ -152,5 +151,14 @@ def _key(source: object, opened: WindowSource, grid: WindowGrid, batch_size: int
         paths, what = [], repr(source)
     sums = {path: file_sha256(path) for path in set(paths)}
     asked = None if screen is None else [screen.name, screen.threshold]
-    facts = [[sums[path] for path in paths], what, repr(opened.geobox), opened.count, repr(grid), batch_size, asked]
+    facts = [
+        FORMAT,
+        [sums[path] for path in paths],
+        what,
+        repr(opened.geobox),
+        opened.count,
+        repr(grid),
+        batch_size,
+        asked,
+    ]
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:16]

@@ -72,49 +72,44 @@ def compute(work: Work, store: StripStore, cluster: Cluster, *, memory_mb: int, 
     """Compute every strip that the store lacks.
 
     Returns:
-        What became of the windows of this run.
+        What became of all windows, those of strips that earlier runs finished included.
 
     Raises:
         LandslideError: something the user can mend.
     """
-    tally = Tally(total=len(work.grid))
     if cluster.workers is None and cluster.scheduler is None:
-        tally.add(_run(work, store, work.grid.whole(), report, _READERS))
-        return tally
-    with _client(cluster) as client:
-        return _distributed(work, store, client, tally, memory_mb, report)
+        _run(work, store, work.grid.whole(), report, _READERS)
+    else:
+        with _client(cluster) as client:
+            _distributed(work, store, client, memory_mb, report)
+    return store.tally()
 
 
-def _run(work: Work, store: StripStore, part: Part, report: Callable[[int], None], readers: int) -> Tally:
+def _run(work: Work, store: StripStore, part: Part, report: Callable[[int], None], readers: int) -> None:
     """One part, column block after column block, so that each finds what its left neighbour left for it."""
-    tally = Tally()
     share_heap()
     release()
     for index in part.blocks:
         columns = work.grid.column_blocks[index]
-        done = scan_columns(
+        scan_columns(
             work.source, work.predict, work.grid, columns, part.rows,
             batch=work.grid.batch(work.batch_size), save=store.save, done=partial(store.done, columns), rims=store,
             inherit=index > part.blocks.start, skips=work.skips, screen=work.screen, progress=report,
             readers=min(readers, os.cpu_count() or 1), callers=work.callers,
         )  # fmt: skip
-        tally.add(done)
-    return tally
 
 
-def _part_on_worker(work: Work, folder: Path, part: Part, memory_mb: int, threads: int | None) -> Tally:
+def _part_on_worker(work: Work, folder: Path, part: Part, memory_mb: int, threads: int | None) -> None:
     """One part, in a process of the cluster. What a killed worker had finished of it is not computed again."""
     if threads is not None:
         import torch
 
         torch.set_num_threads(threads)
     with gdal_memory(memory_mb):
-        return _run(work, StripStore(folder, work.grid), part, lambda windows: None, 1)
+        _run(work, StripStore(folder, work.grid), part, lambda windows: None, 1)
 
 
-def _distributed(
-    work: Work, store: StripStore, client: Client, tally: Tally, memory_mb: int, report: Callable[[int], None]
-) -> Tally:
+def _distributed(work: Work, store: StripStore, client: Client, memory_mb: int, report: Callable[[int], None]) -> None:
     from distributed import KilledWorker, as_completed
 
     workers = client.scheduler_info()["workers"].values()
@@ -131,7 +126,7 @@ def _distributed(
     try:
         for future in as_completed(running):
             part = running[future]
-            tally.add(future.result())
+            future.result()
             blocks = [work.grid.column_blocks[index] for index in part.blocks]
             report(len(part.rows) * (blocks[-1].last - blocks[0].first))
     except KilledWorker as error:
@@ -141,7 +136,6 @@ def _distributed(
         ) from None
     finally:
         client.cancel(list(running))
-    return tally
 
 
 @contextmanager

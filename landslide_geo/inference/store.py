@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landslide_geo.errors import OutputError
 from landslide_geo.files import replacing
-from landslide_geo.inference.engine import Strip
+from landslide_geo.inference.engine import Strip, Tally
 from landslide_geo.inference.windows import ColumnBlock, WindowGrid
 from landslide_geo.scene.grid import Block
 
 FloatArray = NDArray[np.float32]
 
-_COARSE = "coarse"
+#: Form of the files. Part of every key of unfinished work, so that files of another form are never taken up.
+FORMAT: Final = 2
 
 
 class StripStore:
     """A folder with one ``.npy`` file per finished strip; a file is there complete or not at all.
 
-    Several processes may save into one folder.
+    Behind its array a strip's file says, as JSON, what became of the strip's windows and whether it is coarse: strip
+    and count are there together or not at all. Several processes may save into one folder.
     """
 
     def __init__(self, folder: Path, grid: WindowGrid) -> None:
@@ -54,9 +60,7 @@ class StripStore:
         Raises:
             OutputError: the disk is full or the folder has gone.
         """
-        if strip.coarse:
-            (self.folder / _COARSE).touch()
-        _save(self._path(strip.columns, strip.row), strip.values)
+        _save(self._path(strip.columns, strip.row), strip.values, asdict(strip.tally) | {"coarse": strip.coarse})
 
     def read(self, block: Block) -> FloatArray:
         """A block of the result: (K, h, w) float32."""
@@ -96,11 +100,32 @@ class StripStore:
     @property
     def coarse(self) -> bool:
         """Whether the network gave one value per window."""
-        return (self.folder / _COARSE).exists()
+        return any(told["coarse"] for told in self._told())
+
+    def tally(self) -> Tally:
+        """What became of the windows of all finished strips, whichever run finished them.
+
+        Windows whose strip a kill came before are not in it: they count when they are run again.
+        """
+        found = Tally(total=len(self._grid))
+        for told in self._told():
+            found.add(Tally(run=told["run"], repeated=told["repeated"], skipped=told["skipped"]))
+        return found
 
     def remove(self) -> None:
         """Delete the folder and all strips in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _told(self) -> Iterator[dict[str, Any]]:
+        """What each finished strip says beside its values."""
+        for columns in self._grid.column_blocks:
+            for row in range(len(self._grid.row_starts)):
+                if self.done(columns, row):
+                    path = self._path(columns, row)
+                    array = np.load(path, mmap_mode="r", allow_pickle=False)
+                    with path.open("rb") as file:
+                        file.seek(array.offset + array.nbytes)
+                        yield json.loads(file.read())
 
     def _rim_path(self, columns: ColumnBlock, row: int) -> Path:
         return self.folder / f"rim-{columns.index:03d}-{row:05d}.npy"
@@ -109,8 +134,10 @@ class StripStore:
         return self.folder / f"strip-{columns.index:03d}-{row:05d}.npy"
 
 
-def _save(path: Path, values: FloatArray) -> None:
+def _save(path: Path, values: FloatArray, told: dict[str, Any] | None = None) -> None:
     with replacing(path) as part, part.open("wb") as file:
         np.save(file, values, allow_pickle=False)
+        if told is not None:
+            file.write(json.dumps(told).encode())
         file.flush()
         os.fsync(file.fileno())

@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from landslide_geo.files import file_sha256
+from landslide_geo.inference.store import FORMAT
 from landslide_geo.scene.raster_io import reading
 from landslide_geo.scene.scene import Scene
 from landslide_geo.version import __version__
@@ -40,7 +41,8 @@ def describe_inputs(scene: Scene, aoi: Path | None) -> list[dict[str, Any]]:
 
 def scan_key(facts: Mapping[str, Any]) -> str:
     """A digest of everything that decides a scan's result."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    told = json.dumps([FORMAT, facts], sort_keys=True, default=str)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def versions() -> dict[str, str]:

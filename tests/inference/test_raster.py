@@ -11,8 +11,10 @@ from shapely import box
 
 from landslide_geo import open_scene, predict_raster
 from landslide_geo.errors import ParameterError, SourceNotFoundError, UnreadableRasterError
+from landslide_geo.inference import windows
 from landslide_geo.inference.budget import gdal_memory
 from landslide_geo.inference.raster import _key, as_window_source
+from landslide_geo.inference.skipping import Screen
 from landslide_geo.inference.windows import WindowGrid
 
 
@@ -137,3 +139,27 @@ def test_the_raster_that_is_read_is_not_overwritten(raster):
     with pytest.raises(ParameterError, match="name another file"):
         predict_raster(path, total, path, progress=False)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("interrupted_at", [1, 9, 10, 17, 30])
+def test_a_resumed_run_counts_the_windows_of_the_whole_scan(raster, tmp_path, monkeypatch, interrupted_at):
+    monkeypatch.setattr(windows, "BLOCK_PX", 200)
+    path, _ = raster
+    settings = {"window": 96, "overlap": 32, "batch_size": 1, "progress": False}
+    settings["screen"] = Screen(lambda batch: batch.mean(axis=(1, 2, 3)) / 1500, 0.99, "dark")
+    whole = predict_raster(path, total, tmp_path / "whole.tif", **settings)
+    assert whole.skipped, "some are screened"
+    calls = []
+
+    def interrupted(batch: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        if len(calls) == interrupted_at:
+            raise KeyboardInterrupt
+        return total(batch)
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_raster(path, interrupted, tmp_path / "out.tif", **settings)
+    resumed = predict_raster(path, total, tmp_path / "out.tif", resume=True, **settings)
+    assert resumed.skipped == whole.skipped
+    assert resumed.run - resumed.repeated == whole.run
+    assert whole.repeated == 0

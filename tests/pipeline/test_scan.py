@@ -249,6 +249,9 @@ def test_a_killed_scan_resumes_to_the_same_result(simulated, tmp_path):
     assert [p.name for p in out.iterdir()] == [f".partial-{whole.record['key']}"]
     resumed = scan(simulated.sources, out, params=params, resume=True)
     assert resumed.record["windows"]["strips_resumed"] == 1
+    counts, expected = resumed.record["windows"], whole.record["windows"]
+    assert counts["skipped"] == expected["skipped"]
+    assert counts["run"] - counts["repeated"] == expected["run"], "of the whole scan, not of its last run"
     for name in ("probability.tif", "uncertainty.tif", "review/visibility.tif"):
         assert (out / name).read_bytes() == (whole.out / name).read_bytes()
     assert same_inventory(out, whole.out)
