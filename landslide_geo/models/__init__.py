@@ -15,6 +15,7 @@ from landslide_geo.models.ensemble import (
     EnsembleManifest,
     EnsembleMember,
     load_ensemble,
+    open_ensemble,
     save_ensemble,
 )
 from landslide_geo.models.manifest import BundleManifest
@@ -36,6 +37,7 @@ __all__ = [
     "load_bundle",
     "load_ensemble",
     "load_model",
+    "open_ensemble",
     "read_manifest",
     "save_bundle",
     "save_ensemble",

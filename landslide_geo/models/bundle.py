@@ -12,20 +12,22 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import nn
 
 from landslide_geo.errors import BundleError, ParameterError
 from landslide_geo.models.manifest import MANIFEST, WEIGHTS, BundleManifest
 from landslide_geo.models.registry import build
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 ITEM: Final = "item.json"
 CARD: Final = "README.md"
@@ -33,19 +35,39 @@ CARD: Final = "README.md"
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle that was read and checked: its folder, manifest, network with weights, and checksum.
+    """A bundle whose manifest was read and checked.
 
     Attributes:
         directory: where it lies.
         manifest: checked content of ``bundle.json``.
-        network: in evaluation mode, float32.
         sha256: of manifest and weights, which together decide every result.
     """
 
     directory: Path
     manifest: BundleManifest
-    network: nn.Module
     sha256: str
+    _built: list[nn.Module] = field(default_factory=list, init=False, repr=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
+
+    @property
+    def network(self) -> nn.Module:
+        """The network with its weights, in evaluation mode, float32, laid out channels last; built on first use.
+
+        Raises:
+            BundleError: weights are missing or broken, or do not fit the architecture.
+        """
+        with self._lock:  # one thread may build it ahead for another
+            if not self._built:
+                self._built.append(_build(self.directory, self.manifest))
+        return self._built[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A lock stays behind."""
+        return {key: value for key, value in self.__dict__.items() if key != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore, with a lock of its own."""
+        self.__dict__.update(state | {"_lock": threading.Lock()})
 
 
 def shipped_directory() -> Path:
@@ -101,14 +123,28 @@ def read_manifest(name_or_dir: str | os.PathLike[str]) -> BundleManifest:
         raise BundleError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
 
 
+def open_bundle(name_or_dir: str | os.PathLike[str]) -> Bundle:
+    """A bundle whose network is built when it is asked for: that takes seconds, most of them to import PyTorch.
+
+    Raises:
+        BundleError: as `read_manifest`.
+    """
+    directory = find_bundle(name_or_dir)
+    return Bundle(directory, read_manifest(directory), _checksum(directory))
+
+
 def load_bundle(name_or_dir: str | os.PathLike[str]) -> Bundle:
     """Read a bundle completely.
 
     Raises:
         BundleError: a file is missing or broken, or the weights do not fit the architecture.
     """
-    directory = find_bundle(name_or_dir)
-    manifest = read_manifest(directory)
+    bundle = open_bundle(name_or_dir)
+    _ = bundle.network
+    return bundle
+
+
+def _build(directory: Path, manifest: BundleManifest) -> nn.Module:
     try:
         network = build(manifest.architecture, bands=len(manifest.bands), arguments=manifest.arguments)
     except ParameterError as error:
@@ -119,11 +155,17 @@ def load_bundle(name_or_dir: str | os.PathLike[str]) -> Bundle:
         _load_weights(network, expected, weights, manifest.architecture)
     elif weights.is_file():
         raise BundleError(f"{weights}: architecture {manifest.architecture!r} has no weights; remove the file")
+    import torch
+
     network.eval().requires_grad_(False)
-    return Bundle(directory, manifest, network, _checksum(directory))
+    laid: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return laid
 
 
 def _load_weights(network: nn.Module, expected: dict[str, torch.Tensor], weights: Path, architecture: str) -> None:
+    import torch
+    from safetensors.torch import load_file
+
     if not weights.is_file():
         raise BundleError(f"{weights}: missing; copy the bundle's folder again, completely")
     try:
@@ -158,6 +200,9 @@ def save_bundle(
     Raises:
         BundleError: the weights do not fit the manifest, or the folder holds something that is not a bundle.
     """
+    import torch
+    from safetensors.torch import save_file
+
     from landslide_geo.models.stac import model_item  # needs BundleManifest from here
 
     target = Path(directory)

@@ -19,7 +19,7 @@ from landslide_geo.errors import BundleError
 from landslide_geo.files import replacing
 from landslide_geo.models.bundle import find_bundle, list_bundles
 from landslide_geo.models.manifest import MANIFEST, SCHEMA_VERSION, Threshold
-from landslide_geo.models.model import Model, load_model
+from landslide_geo.models.model import Model, open_model
 from landslide_geo.models.receptive_field import DeviceKind
 
 
@@ -71,6 +71,15 @@ class Ensemble:
     sha256: str
     manifest: dict[str, Any]
 
+    def build(self) -> None:
+        """Build the members' networks, which otherwise happens on first use.
+
+        Raises:
+            BundleError: weights are missing or broken, or do not fit the architecture.
+        """
+        for model, _ in self.models:
+            _ = model.bundle.network
+
     @property
     def bands(self) -> tuple[str, ...]:
         """Names of all bands that any member needs."""
@@ -99,9 +108,20 @@ def load_ensemble(name_or_dir: str | os.PathLike[str] = "default") -> Ensemble:
     Raises:
         BundleError: there is no such bundle, or it or a member is broken.
     """
+    ensemble = open_ensemble(name_or_dir)
+    ensemble.build()
+    return ensemble
+
+
+def open_ensemble(name_or_dir: str | os.PathLike[str] = "default") -> Ensemble:
+    """The same, with networks built when they are asked for: `Ensemble.build` takes seconds.
+
+    Raises:
+        BundleError: there is no such bundle, or its or a member's manifest is broken.
+    """
     directory = find_bundle(name_or_dir)
     if not is_ensemble(directory):
-        model = load_model(name_or_dir)
+        model = open_model(name_or_dir)
         manifest = model.manifest
         return Ensemble(
             directory, manifest.name, ((model, 1.0),), model.threshold, manifest.tta, model.sha256,
@@ -136,7 +156,7 @@ def save_ensemble(directory: str | os.PathLike[str], manifest: EnsembleManifest)
     if (target / MANIFEST).exists() and not is_ensemble(target):
         raise BundleError(f"{target}: holds a model of its own; name another folder for the ensemble")
     for member in manifest.members:
-        _load_member(target, member.bundle)
+        _ = _load_member(target, member.bundle).bundle.network
     target.mkdir(parents=True, exist_ok=True)
     with replacing(target / MANIFEST) as part:
         part.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -157,4 +177,4 @@ def _load_member(directory: Path, bundle: str) -> Model:
     folder = bundle if bundle in list_bundles() else Path(os.path.normpath(directory / bundle))
     if is_ensemble(find_bundle(folder)):
         raise BundleError(f"{directory / MANIFEST}: member {bundle} is an ensemble itself; name its members instead")
-    return load_model(folder)
+    return open_model(folder)

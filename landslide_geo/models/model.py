@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy.special import expit
-from torch import nn
 
 from landslide_geo.errors import ParameterError
-from landslide_geo.models.bundle import Bundle, load_bundle
+from landslide_geo.models.bundle import Bundle, load_bundle, open_bundle
 from landslide_geo.models.manifest import BundleManifest, Calibration
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Float32 = npt.NDArray[np.float32]
 
@@ -25,7 +27,6 @@ class Model:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        self._network: nn.Module = bundle.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def manifest(self) -> BundleManifest:
@@ -50,7 +51,9 @@ class Model:
     @property
     def probability_network(self) -> nn.Module:
         """(N, C, H, W) float32 without NaN → (N, 1, H, W) raw probabilities, for any back end."""
-        return nn.Sequential(self._network, nn.Sigmoid()).eval()
+        from torch import nn
+
+        return nn.Sequential(self.bundle.network, nn.Sigmoid()).eval()
 
     def probabilities(self, batch: Float32) -> Float32:
         """Raw probabilities, before calibration.
@@ -70,10 +73,12 @@ class Model:
                 f"model {self.manifest.name!r} takes (N, {len(self.bands)}, H, W) for the bands "
                 f"{', '.join(self.bands)}; got an array of shape {batch.shape}"
             )
+        import torch
+
         filled = np.nan_to_num(batch.astype(np.float32, copy=False), nan=0.0)
         with torch.inference_mode():
             tensor = torch.from_numpy(filled).contiguous(memory_format=torch.channels_last)
-            probability = torch.sigmoid(self._network(tensor).float())
+            probability = torch.sigmoid(self.bundle.network(tensor).float())
         result: Float32 = probability.contiguous().numpy()
         return result
 
@@ -121,3 +126,12 @@ def load_model(name_or_dir: str | os.PathLike[str] = "default") -> Model:
         BundleError: there is no such bundle, or it is broken.
     """
     return Model(load_bundle(name_or_dir))
+
+
+def open_model(name_or_dir: str | os.PathLike[str] = "default") -> Model:
+    """The same, with its network built when it is asked for.
+
+    Raises:
+        BundleError: there is no such bundle, or its manifest is broken.
+    """
+    return Model(open_bundle(name_or_dir))

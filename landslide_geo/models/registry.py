@@ -7,14 +7,14 @@ downloaded: encoder weights are only loaded where a caller asks for them by name
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any, Final
 
 from landslide_geo.errors import ParameterError
 
-Builder = Callable[..., nn.Module]
+if TYPE_CHECKING:
+    from torch import nn
+
+    Builder = Callable[..., nn.Module]
 
 
 def unet(
@@ -46,26 +46,12 @@ def unet(
     )
 
 
-class RedMinusGreen(nn.Module):
-    """The rule analysts use on RGB alone: bare soil is redder than vegetation.
-
-    Logits are ``slope`` × (red − green) + ``intercept`` on the normalised image.
-    """
-
-    def __init__(self, *, red: int, green: int, slope: float, intercept: float) -> None:
-        super().__init__()
-        self.red, self.green, self.slope, self.intercept = red, green, slope, intercept
-
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W) normalised → (N, 1, H, W) logits."""
-        difference = batch[:, self.red : self.red + 1] - batch[:, self.green : self.green + 1]
-        return self.slope * difference + self.intercept
-
-
 def red_minus_green(
     *, bands: int, red: int = 0, green: int = 1, slope: float = 1.0, intercept: float = 0.0
 ) -> nn.Module:
-    """:class:`RedMinusGreen`: indices of the two bands, and the logistic on their difference."""
+    """`landslide_geo.models.rules.RedMinusGreen`: indices of the two bands, and the logistic on their difference."""
+    from landslide_geo.models.rules import RedMinusGreen
+
     if not (0 <= red < bands and 0 <= green < bands):
         raise ParameterError(f"red_minus_green needs bands {red} and {green}, the model has {bands}")
     return RedMinusGreen(red=red, green=green, slope=slope, intercept=intercept)

@@ -20,7 +20,7 @@ from landslide_geo.inference.run import Cluster
 from landslide_geo.inference.skipping import Screen
 from landslide_geo.inference.symmetries import symmetries
 from landslide_geo.inventory import Inventory, Layers, Provenance, vectorize, write_geopackage
-from landslide_geo.models import Ensemble, load_ensemble
+from landslide_geo.models import Ensemble, open_ensemble
 from landslide_geo.pipeline import layers as rasters
 from landslide_geo.pipeline.probability import Question, any_inside, statistics_of, write_probability
 from landslide_geo.pipeline.record import Timings, describe_inputs, machine, peak_memory_mb, scan_key, versions
@@ -119,7 +119,7 @@ def scan(
     """
     params = params or ScanParams()
     cluster = Cluster(workers, scheduler)
-    model = load_ensemble(params.model)
+    model = open_ensemble(params.model)
     scene = open_scene(
         sources, dem=dem, aoi=aoi, crs=crs, resolution=resolution, date=date, date_pre=date_pre,
         gsd=model.gsd_native_m, name=name,
@@ -198,8 +198,11 @@ class _Job:
         started = datetime.now(UTC)
         if self.scene.aoi is not None and not any_inside(self.scene):
             raise EmptyAOIError("the area of interest holds no pixel centre of the scene; draw a larger one")
-        with self.timings.step("warp"):
+        with ThreadPoolExecutor(1) as beside, self.timings.step("warp"):
+            # Importing PyTorch takes a core for seconds, warping another.
+            building = beside.submit(self.model.build)
             self.scene = staged(self.scene, folder / "bands")
+            building.result()
         asked = Question(
             self.model, self.grid, self.batch_size, self.symmetries, self.params, self.threshold, self.screen,
             self.cluster,
