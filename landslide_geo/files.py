@@ -1,19 +1,27 @@
-"""Files that appear complete or not at all."""
+"""Files that appear complete or not at all, and folders for unfinished work."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Final
 
 from rasterio.errors import RasterioError
 
 from landslide_geo.errors import LandslideError, OutputError
+
+#: The file by which a process keeps others from a folder.
+LOCK: Final = ".lock"
+#: Beginning of the names of folders that are being removed.
+_REMOVED: Final = ".landslide-removed-"
 
 
 @contextmanager
@@ -62,3 +70,122 @@ def write_json(path: Path, value: Any) -> None:
     """
     with replacing(path) as part:
         part.write_text(json.dumps(value), encoding="utf-8")
+
+
+class WorkFolder:
+    """A folder for unfinished work: used by one process at a time, taken up after a kill, removed as a whole.
+
+    Attributes:
+        path: of the folder.
+        taken_up: whether it holds what an earlier run left.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.taken_up = False
+        self._made: list[Path] = []
+        self._held: IO[str] | None = None
+
+    def open(self, *, keep: bool) -> None:
+        """Make the folder, and parents where they are missing, and keep other processes out of it.
+
+        Args:
+            keep: take up what an earlier run left rather than remove it.
+
+        Raises:
+            BlockingIOError: another process uses it.
+            OSError: it cannot be made.
+        """
+        self.close()
+        self._made = [folder for folder in self.path.parents if not folder.exists()]
+        try:
+            self._held = _locked(self.path)
+            if not keep and self._is_used():
+                with self._held:
+                    remove_folder(self.path)
+                    self._held = _locked(self.path)
+            clear_removed(self.path.parent)
+        except OSError:
+            self.close()
+            self._remove_parents()
+            raise
+        self.taken_up = self._is_used()
+
+    def remove(self) -> None:
+        """Remove the folder and what is in it."""
+        remove_folder(self.path)
+        self.close()
+
+    def discard(self) -> None:
+        """Remove what this run made: parents too, if nothing else has been put there. What it took up stays."""
+        if not self.taken_up:
+            self.remove()
+            self._remove_parents()
+        self.close()
+
+    def clear(self) -> None:
+        """Remove the folder where it is left over, unless another process uses it."""
+        clear_removed(self.path.parent)
+        if self.path.is_dir():
+            with contextlib.suppress(OSError), _locked(self.path):
+                remove_folder(self.path)
+
+    def close(self) -> None:
+        """Let other processes use the folder."""
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+    def _is_used(self) -> bool:
+        return any(path.name != LOCK for path in self.path.iterdir())
+
+    def _remove_parents(self) -> None:
+        for folder in self._made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder, if it is there, with all that is in it, at once: a kill in between leaves none of it in place.
+
+    What such a kill leaves under another name is gone after the next removal beside it, or `clear_removed`.
+    """
+    try:
+        aside = Path(tempfile.mkdtemp(prefix=_REMOVED, dir=folder.parent))
+        folder.replace(aside)  # in place of the empty one, whose name is taken by nobody else
+    except OSError:
+        # No longer there, or in a folder in which nothing can be named anew.
+        shutil.rmtree(folder, ignore_errors=True)
+    clear_removed(folder.parent)
+
+
+def clear_removed(parent: Path) -> None:
+    """Remove what kills left of folders that were being removed."""
+    for leftover in parent.glob(f"{_REMOVED}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _locked(folder: Path) -> IO[str]:
+    """The open lock of a folder, which is made where it is missing; the system ends it with this process, even a kill.
+
+    Raises:
+        BlockingIOError: another process has it.
+        OSError: the folder cannot be made or written.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            held = (folder / LOCK).open("a")
+        except FileNotFoundError:
+            continue  # removed in between
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever had it may have removed the folder; then this is the lock of a folder that is no more.
+            if os.path.samestat(os.fstat(held.fileno()), (folder / LOCK).stat()):
+                return held
+        except FileNotFoundError:
+            pass
+        except OSError:
+            held.close()
+            raise
+        held.close()

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
+
 import pytest
+from killing import run
 
 from landslide_geo.errors import OutputError, ParameterError
-from landslide_geo.files import replacing
+from landslide_geo.files import WorkFolder, remove_folder, replacing
 
 
 def test_a_file_appears_when_the_block_ends_well(tmp_path):
@@ -37,3 +42,78 @@ def test_a_missing_folder_is_named(tmp_path):
         replacing(tmp_path / "none/a.txt"),
     ):
         pass
+
+
+def used(folder: Path) -> WorkFolder:
+    work = WorkFolder(folder)
+    work.open(keep=False)
+    for name in ("flag", "strips"):
+        (folder / name).touch()
+    return work
+
+
+def die_while_removing(folder: Path) -> None:
+    """Removes a folder with two files; the kill comes when one of them is gone."""
+    unlink = os.unlink
+
+    def dying(*arguments, **options):
+        unlink(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    os.unlink = dying
+    remove_folder(folder)
+
+
+@pytest.mark.integration
+def test_a_folder_whose_removal_was_killed_is_gone_and_the_rest_of_it_goes_with_the_next(tmp_path):
+    folder = tmp_path / "work"
+    used(folder).close()
+    assert not run(die_while_removing, folder)
+    assert not folder.exists(), "it is never there in part"
+    leftover = list(tmp_path.iterdir())
+    assert len(leftover) == 1, "what is left has another name"
+    work = WorkFolder(folder)
+    work.open(keep=True)
+    assert not work.taken_up
+    work.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_used_by_one_at_a_time(tmp_path):
+    folder = tmp_path / "work"
+    first, second = used(folder), WorkFolder(folder)
+    for keep in (False, True):
+        with pytest.raises(BlockingIOError):
+            second.open(keep=keep)
+    second.clear()
+    assert (folder / "strips").exists(), "nor is it cleared away"
+    first.close()
+    second.open(keep=True)
+    assert second.taken_up
+    with pytest.raises(BlockingIOError):
+        first.open(keep=False)
+
+
+def test_a_lock_on_a_folder_that_was_removed_holds_nothing(tmp_path):
+    folder = tmp_path / "work"
+    first = used(folder)
+    first.remove()
+    second = used(folder)
+    with pytest.raises(BlockingIOError):
+        first.open(keep=True)
+    second.remove()
+    first.open(keep=True)
+    assert not first.taken_up
+
+
+def test_parents_that_were_made_go_with_a_discard_and_what_was_taken_up_stays(tmp_path):
+    used(tmp_path / "a/b/work").discard()
+    assert list(tmp_path.iterdir()) == []
+    used(tmp_path / "a/b/work").close()
+    again = WorkFolder(tmp_path / "a/b/work")
+    again.open(keep=True)
+    again.discard()
+    assert (tmp_path / "a/b/work/strips").exists()
+    again.open(keep=False)
+    again.discard()
+    assert (tmp_path / "a/b").exists(), "it was there before"

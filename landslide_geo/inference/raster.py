@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 import rasterio
 
 from landslide_geo.errors import LandslideError, OutputError, ParameterError
-from landslide_geo.files import file_sha256
+from landslide_geo.files import WorkFolder, file_sha256
 from landslide_geo.inference.budget import check_budget, gdal_memory
 from landslide_geo.inference.coarse import coarse_geobox, coarsened
 from landslide_geo.inference.engine import Predict, Tally
@@ -74,18 +73,15 @@ def predict_raster(
     opened = as_window_source(source)
     grid = WindowGrid(int(opened.geobox.shape.y), int(opened.geobox.shape.x), window, overlap)
     key = _key(source, opened, grid, batch_size, screen)
-    partial = target.parent / f".partial-{target.stem}-{key}"
+    folder = WorkFolder(target.parent / f".partial-{target.stem}-{key}")
     if resume and _is_finished(target, key):
-        shutil.rmtree(partial, ignore_errors=True)  # a kill may have come between the result and the clearing up
+        folder.clear()  # a kill may have come between the result and the clearing up
         return Tally(total=len(grid))
-    taken_up = resume and partial.exists()
-    store = StripStore(partial, grid)
-    if not resume:
-        store.remove()
-        store = StripStore(store.folder, grid)
-    skips = Skips(outside=outside_aoi(source, grid)) if isinstance(source, Scene) else Skips()
-    work = Work(opened, predict, grid, batch_size, skips, screen)
+    _open(folder, target, resume)
     try:
+        store = StripStore(folder.path, grid)
+        skips = Skips(outside=outside_aoi(source, grid)) if isinstance(source, Scene) else Skips()
+        work = Work(opened, predict, grid, batch_size, skips, screen)
         with reporting(progress, len(grid)) as report, gdal_memory(memory_mb):
             check_budget(grid, opened.count, grid.batch(batch_size), memory_mb)
             tally = compute(work, store, cluster, memory_mb=memory_mb, report=report)
@@ -105,11 +101,12 @@ def predict_raster(
                 raise OutputError(
                     f"{target}: cannot be written ({error.strerror}); name a file in a folder you can write"
                 ) from None
+        folder.remove()
     except LandslideError:
-        if not taken_up:  # an error of the user's, such as a wrong address, must not cost what an earlier run finished
-            store.remove()
+        folder.discard()  # but for what an earlier run finished: a wrong address must not cost it
         raise
-    store.remove()
+    finally:
+        folder.close()
     return tally
 
 
@@ -120,6 +117,19 @@ def as_window_source(source: str | Path | Scene | WindowSource) -> WindowSource:
     if isinstance(source, str | Path):
         return RasterSource(Path(source))
     return source
+
+
+def _open(folder: WorkFolder, target: Path, resume: bool) -> None:
+    try:
+        folder.open(keep=resume)
+    except BlockingIOError:
+        raise OutputError(
+            f"{target}: the same result is being written by another process; wait for it, or name another file"
+        ) from None
+    except OSError as error:
+        raise OutputError(
+            f"{target}: cannot be written ({error.strerror}); name a file in a folder you can write"
+        ) from None
 
 
 def _is_finished(target: Path, key: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landslide_geo.errors import OutputError
-from landslide_geo.files import replacing
+from landslide_geo.files import remove_folder, replacing
 from landslide_geo.inference.engine import Strip, Tally
 from landslide_geo.inference.windows import ColumnBlock, WindowGrid
 from landslide_geo.scene.grid import Block
@@ -113,8 +112,8 @@ class StripStore:
         return found
 
     def remove(self) -> None:
-        """Delete the folder and all strips in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete the folder and all strips in it; a kill in between leaves none of them in place."""
+        remove_folder(self.folder)
 
     def _told(self) -> Iterator[dict[str, Any]]:
         """What each finished strip says beside its values."""

@@ -142,6 +142,7 @@ def scan(
         raise
     finally:
         scene.close()
+        space.close()
     return ScanResult(space.out, record, fresh=True)
 
 

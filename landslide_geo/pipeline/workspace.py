@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import shutil
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from landslide_geo.errors import LandslideError, OutputError
+from landslide_geo.files import WorkFolder, write_json
 from landslide_geo.inventory import refuse_open_database
 
 RECORD: Final = "scan.json"
 REVIEW: Final = "review"
-_LOCK: Final = ".lock"
+#: Written before files are moved into place: the record, and by which marks each of them is known again.
+_COMMIT: Final = "commit.json"
 
 #: Files a scan may write, in the order they are moved into place; the record is the commit mark.
 FILES: Final = (
@@ -47,17 +46,25 @@ class Workspace:
     def __init__(self, out: Path, key: str) -> None:
         self.out, self.key = out, key
         self.partial = out / f".partial-{key}"
-        self._made: list[Path] = []
-        self._held: IO[str] | None = None
+        self._work = WorkFolder(self.partial)
         self._committing = False
-        self._taken_up = False
 
     def finished(self) -> dict[str, Any] | None:
-        """The record of a finished scan with this key, or None."""
+        """The record of a finished scan with this key, or None.
+
+        A kill while its files were moved into place, or after that, does not make it unfinished: that is done first.
+
+        Raises:
+            OutputError: a file cannot be moved.
+        """
+        self._finish_commit()
         record = read_record(self.out)
         if record is None or record.get("key") != self.key:
             return None
-        return record if all((self.out / name).exists() for name in record["outputs"]) else None
+        if not all((self.out / name).exists() for name in record["outputs"]):
+            return None
+        self._work.clear()
+        return record
 
     def open(self, *, resume: bool, overwrite: bool) -> None:
         """Make the folders, taking up or discarding what an earlier run with the same key left.
@@ -76,17 +83,18 @@ class Workspace:
                     "or replace it with --overwrite"
                 )
             refuse_open_database(self.out / "landslides.gpkg")
-            self._made = [folder for folder in (self.out, *self.out.parents) if not folder.exists()]
-            self._taken_up = resume and self.partial.is_dir()
-            self._lock()
-            if not resume:
-                self._clear()
+            self._work.open(keep=resume)
             (self.partial / REVIEW).mkdir(parents=True, exist_ok=True)
             probe = self.partial / ".writable"
             probe.touch()
             probe.unlink()
         except LandslideError:
             raise
+        except BlockingIOError:
+            raise OutputError(
+                f"{self.out}: the same scan is being written there by another process; wait for it, or choose another "
+                "folder with --out"
+            ) from None
         except OSError as error:
             raise OutputError(
                 f"{self.out}: cannot be written ({error.strerror}); choose a folder you can write with --out"
@@ -95,15 +103,44 @@ class Workspace:
     def commit(self, record: dict[str, Any]) -> None:
         """Move finished files into place one by one, the record last, and remove the partial folder.
 
-        Files of an earlier scan that this one does not write are removed before the record appears.
+        Files of an earlier scan that this one does not write are removed before the record appears. A kill in between
+        is made good by `finished`.
 
         Raises:
             OutputError: a file cannot be moved.
         """
-        refuse_open_database(self.out / "landslides.gpkg")
         self._committing = True
         try:
             (self.partial / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+            marks = {name: _marks(self.partial / name) for name in record["outputs"]}
+            write_json(self.partial / _COMMIT, {"record": record, "marks": marks})
+        except LandslideError:
+            raise
+        except OSError as error:
+            raise self._unwritable(error) from None
+        self._move(record)
+
+    def _finish_commit(self) -> None:
+        """Go on with a commit that was killed half-way, if all of its files are still what they were."""
+        commit = _read(self.partial / _COMMIT)
+        # As long as an earlier scan's record is there, nothing has been moved.
+        if commit is None or (self.out / RECORD).exists():
+            return
+        for name, marks in commit["marks"].items():
+            if marks not in (_marks(self.partial / name), _marks(self.out / name)):
+                return
+        try:
+            self._work.open(keep=True)
+        except OSError:
+            return  # another process is at it: `open` says so
+        try:
+            self._move(commit["record"])
+        finally:
+            self._work.close()
+
+    def _move(self, record: dict[str, Any]) -> None:
+        refuse_open_database(self.out / "landslides.gpkg")
+        try:
             # From here until the new record is in place, the folder counts as unfinished.
             (self.out / RECORD).unlink(missing_ok=True)
             for name in FILES:
@@ -113,17 +150,17 @@ class Workspace:
                     source.replace(target)
                 elif name != RECORD and name not in record["outputs"]:
                     target.unlink(missing_ok=True)
-            # What interrupted scans with other settings left is of no use beside a finished one.
-            self._release()
-            for leftover in self.out.glob(".partial-*"):
-                # What `predict_raster` may be at has a name before its key.
-                ours = "-" not in leftover.name.removeprefix(".partial-")
-                if ours and not _is_locked(leftover / _LOCK):
-                    shutil.rmtree(leftover)
         except OSError as error:
-            raise OutputError(
-                f"{self.out}: cannot be written ({error.strerror}); mend that and run again with --resume"
-            ) from None
+            raise self._unwritable(error) from None
+        self._work.remove()
+        # What interrupted scans with other settings left is of no use beside a finished one.
+        for leftover in self.out.glob(".partial-*"):
+            # What `predict_raster` may be at has a name before its key.
+            if "-" not in leftover.name.removeprefix(".partial-"):
+                WorkFolder(leftover).clear()
+
+    def _unwritable(self, error: OSError) -> OutputError:
+        return OutputError(f"{self.out}: cannot be written ({error.strerror}); mend that and run again with --resume")
 
     def discard(self) -> None:
         """Remove what this run wrote: after an error of the user's, nothing half-written stays.
@@ -132,56 +169,34 @@ class Workspace:
         being moved into place, the rest of them is kept for ``--resume`` too: removing them would leave neither the old
         result nor the new one.
         """
-        self._release()
-        if self._committing or self._taken_up:
-            return
-        shutil.rmtree(self.partial, ignore_errors=True)
-        for folder in self._made:
-            # Folders that were made on the way stay only if something else has been put there.
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        if self._committing:
+            self._work.close()
+        else:
+            self._work.discard()
 
-    def _lock(self) -> None:
-        """Keep other processes from writing the same scan; the system ends the lock with this process, even a kill."""
-        self.partial.mkdir(parents=True, exist_ok=True)
-        self._held = (self.partial / _LOCK).open("a")
-        try:
-            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._release()
-            raise OutputError(
-                f"{self.out}: the same scan is being written there by another process; wait for it, or choose another "
-                "folder with --out"
-            ) from None
-
-    def _release(self) -> None:
-        if self._held is not None:
-            self._held.close()
-            self._held = None
-
-    def _clear(self) -> None:
-        """Remove what an earlier run left, but for the lock."""
-        for path in self.partial.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name != _LOCK:
-                path.unlink()
+    def close(self) -> None:
+        """Let other processes write this scan."""
+        self._work.close()
 
 
-def _is_locked(path: Path) -> bool:
-    """Whether another process holds a lock."""
-    with contextlib.suppress(FileNotFoundError), path.open("r") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+def _marks(path: Path) -> list[int] | None:
+    """What a file keeps when it is renamed, and no other has."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return [stat.st_ino, stat.st_size, stat.st_mtime_ns]
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A JSON object, or None where there is none that can be read."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def read_record(out: Path) -> dict[str, Any] | None:
     """The content of ``scan.json`` in a folder, or None where there is none that can be read."""
-    try:
-        value = json.loads((out / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
+    return _read(out / RECORD)

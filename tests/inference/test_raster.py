@@ -10,7 +10,7 @@ from rasterio.transform import from_origin
 from shapely import box
 
 from landslide_geo import open_scene, predict_raster
-from landslide_geo.errors import ParameterError, SourceNotFoundError, UnreadableRasterError
+from landslide_geo.errors import OutputError, ParameterError, SourceNotFoundError, UnreadableRasterError
 from landslide_geo.inference import windows
 from landslide_geo.inference.budget import gdal_memory
 from landslide_geo.inference.raster import _key, as_window_source
@@ -163,3 +163,31 @@ def test_a_resumed_run_counts_the_windows_of_the_whole_scan(raster, tmp_path, mo
     assert resumed.skipped == whole.skipped
     assert resumed.run - resumed.repeated == whole.run
     assert whole.repeated == 0
+
+
+def test_a_mistake_leaves_no_folders_behind(raster, tmp_path):
+    path, _ = raster
+    with pytest.raises(ParameterError, match="cannot be reached"):
+        predict_raster(path, total, tmp_path / "x/y/out.tif", scheduler="tcp://127.0.0.1:1", progress=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["in.tif"]
+
+
+def test_the_same_result_is_not_written_by_two_at_once(raster, tmp_path):
+    path, values = raster
+    out = tmp_path / "out.tif"
+    settings = {"window": 128, "overlap": 32, "progress": False}
+    refused = []
+
+    def another(batch: np.ndarray) -> np.ndarray:
+        """While one is at it, another tries."""
+        if not refused:
+            with pytest.raises(OutputError, match="written by another process") as caught:
+                predict_raster(path, total, out, **settings)
+            refused.append(caught)
+        return total(batch)
+
+    predict_raster(path, another, out, **settings)
+    assert refused
+    with rasterio.open(out) as result:
+        np.testing.assert_allclose(result.read(1)[values[0] > 0], values.sum(axis=0)[values[0] > 0], rtol=1e-6)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.tif", "out.tif"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import geopandas as gpd
+import killing
 import pytest
 from killing import seconds, until_killed
 
@@ -32,6 +35,33 @@ def rasters(out: Path) -> dict[str, bytes]:
 
 def landslides(out: Path) -> gpd.GeoDataFrame:
     return gpd.read_file(out / "landslides.gpkg", layer="landslides").drop(columns=["detected_at"])
+
+
+def die_while_committing(made: SimulatedScene, out: Path) -> None:
+    """Everything is computed; the kill comes when some files have been moved into place."""
+    replace = Path.replace
+
+    def dying(self: Path, target: Path) -> Path:
+        if target == out / "review/post.tif":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return replace(self, target)
+
+    Path.replace = dying
+    scan(made, out)
+
+
+def test_a_kill_while_files_are_moved_into_place_costs_nothing(simulated, tmp_path):
+    out = tmp_path / "out"
+    assert not killing.run(die_while_committing, simulated, out)
+    moved = out / "probability.tif"
+    before = moved.stat()
+    assert not (out / "scan.json").exists()
+    assert killing.run(scan, simulated, out)
+    assert moved.stat().st_ino == before.st_ino, "not computed again"
+    assert set(json.loads((out / "scan.json").read_text())["outputs"]) <= {
+        str(path.relative_to(out)) for path in out.rglob("*")
+    }
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
 
 
 @pytest.mark.parametrize("times", [5, pytest.param(100, marks=pytest.mark.slow)])

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -140,3 +142,74 @@ def test_an_error_while_resuming_keeps_what_was_taken_up(tmp_path):
     again.open(resume=True, overwrite=False)
     again.discard()
     assert (again.partial / "probability.tif").exists()
+
+
+def committed_in_part(out: Path, key: str) -> Workspace:
+    """As a kill leaves it when the first of two files has been moved into place."""
+    space = Workspace(out, key)
+    space.open(resume=False, overwrite=True)
+    record = fill(space, "probability.tif", "uncertainty.tif")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        replace = Path.replace
+
+        def killed(self: Path, target: Path) -> Path:
+            if self.name == "uncertainty.tif":
+                raise KeyboardInterrupt
+            return replace(self, target)
+
+        patch.setattr(Path, "replace", killed)
+        space.commit(record)
+    space.close()
+    return space
+
+
+def test_a_commit_that_was_killed_is_finished_by_the_next_run(tmp_path):
+    space = committed_in_part(tmp_path / "out", "a")
+    assert (tmp_path / "out/probability.tif").exists()
+    assert not (tmp_path / "out/scan.json").exists()
+    assert space.finished() is not None
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["probability.tif", "scan.json", "uncertainty.tif"]
+
+
+def test_files_of_two_commits_that_were_killed_are_never_taken_for_one(tmp_path):
+    first = committed_in_part(tmp_path / "out", "a")
+    second = committed_in_part(tmp_path / "out", "b")
+    assert first.finished() is None, "the other scan has replaced its file"
+    assert second.finished() is not None
+    assert first.finished() is None
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_a_commit_that_was_killed_before_it_touched_anything_replaces_nothing(tmp_path):
+    done = Workspace(tmp_path / "out", "a")
+    done.open(resume=False, overwrite=False)
+    done.commit(fill(done, "probability.tif"))
+    before = (tmp_path / "out/scan.json").read_bytes()
+    other = Workspace(tmp_path / "out", "b")
+    other.open(resume=False, overwrite=True)
+    record = fill(other, "probability.tif")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Workspace, "_move", raising(KeyboardInterrupt))
+        other.commit(record)
+    other.close()
+    assert other.finished() is None
+    assert (tmp_path / "out/scan.json").read_bytes() == before
+
+
+def raising(error: type[BaseException]) -> Callable[..., None]:
+    def call(*arguments: object) -> None:
+        raise error
+
+    return call
+
+
+def test_what_a_kill_after_the_commit_left_goes_with_the_next_run(tmp_path):
+    space = Workspace(tmp_path / "out", "a")
+    space.open(resume=False, overwrite=False)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("landslide_geo.files.clear_removed", raising(KeyboardInterrupt))
+        space.commit(fill(space, "probability.tif"))
+    space.close()
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    assert space.finished() is not None
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["probability.tif", "scan.json"]
