@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from landslide_geo.config import VectorizeParams
@@ -17,6 +18,7 @@ from landslide_geo.errors import OutputError, ParameterError
 from landslide_geo.inventory import Inventory, Layers, Provenance, vectorize, write_geopackage
 from landslide_geo.pipeline.workspace import REVIEW, read_record
 from landslide_geo.scene.cog import write_cog
+from landslide_geo.scene.grid import Block
 from landslide_geo.scene.raster_io import open_raster, reading
 from landslide_geo.scene.visibility import Visibility
 
@@ -136,11 +138,13 @@ def _day(text: str | None) -> date | None:
 
 def _visibility_of(probability: Path, out: Path) -> None:
     """Clear where the raster has a value."""
-    with rasterio.open(probability) as dataset, reading(probability):
+    with rasterio.open(probability) as dataset:
+        geobox = GeoBox.from_rio(dataset)
 
-        def classes(block) -> np.ndarray:  # type: ignore[no-untyped-def, type-arg]
+    def classes(block: Block) -> NDArray[np.uint8]:
+        with rasterio.open(probability) as dataset, reading(probability):  # threads must not share one
             values = dataset.read(1, window=block.window, masked=True)
-            known = ~np.ma.getmaskarray(values) & np.isfinite(values.data)
-            return np.where(known, np.uint8(Visibility.CLEAR), np.uint8(Visibility.NODATA))[None]
+        known = ~np.ma.getmaskarray(values) & np.isfinite(values.data)
+        return np.where(known, np.uint8(Visibility.CLEAR), np.uint8(Visibility.NODATA))[None]
 
-        write_cog(out, GeoBox.from_rio(dataset), classes, count=1, dtype="uint8", nodata=0, descriptions=["visibility"])
+    write_cog(out, geobox, classes, count=1, dtype="uint8", nodata=0, descriptions=["visibility"])
