@@ -6,6 +6,7 @@ import tempfile
 import uuid
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from odc.geo.geom import BoundingBox
 
 from landslide_geo.inventory import measure, polygons, schema, terrain
 from landslide_geo.inventory.confidence import confidence
+from landslide_geo.inventory.objects import hysteresis_mask
 from landslide_geo.inventory.seen import visibility_layer
 from landslide_geo.inventory.volume import volumes
 
@@ -124,7 +126,8 @@ def vectorize(
         bounds = BoundingBox(box.left, box.bottom, box.right, box.top, crs=str(crs))
     with tempfile.TemporaryDirectory(prefix="landslide-") as folder:
         mask = Path(folder) / "mask.tif"
-        polygons.threshold_mask(layers.probability, mask, threshold=threshold, rows=rows)
+        least = ceil(min_area_m2 / pixel**2)
+        left_out = hysteresis_mask(layers.probability, mask, threshold=threshold, min_pixels=least, rows=rows)
         hole = min_area_m2 if min_hole_m2 is None else min_hole_m2
         traced = polygons.trace(mask, min_area_m2=min_area_m2, min_hole_m2=hole)
         outlines = gpd.GeoSeries(traced.polygons, crs=crs)
@@ -148,7 +151,7 @@ def vectorize(
         crowns=_crown_layer(landslides, crowns),
         visibility=visibility_layer(layers.visibility, rows=rows),
         reviewed_extent=schema.frame(schema.REVIEWED_EXTENT, {}, [], crs=crs),
-        dropped={"too_small": traced.too_small, "too_flat": too_flat},
+        dropped={"too_small": left_out + traced.too_small, "too_flat": too_flat},
     )
 
 

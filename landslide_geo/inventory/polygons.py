@@ -1,7 +1,7 @@
-"""From a probability raster to polygons: streamed thresholding, GDAL's own polygoniser, sizes judged after merging.
+"""From a mask to polygons: GDAL's own polygoniser, sizes judged on whole objects.
 
-Nothing is ever cut at a block's seam: blocks only bound how much is in memory, while GDAL traces the thresholded raster
-as one. Outlines follow pixel edges exactly, so the area of a polygon is its number of pixels times the pixel's area.
+Nothing is ever cut at a block's seam: GDAL traces the mask as one. Outlines follow pixel edges exactly, so the area of
+a polygon is its number of pixels times the pixel's area.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.features import shapes
 from rasterio.io import DatasetReader
-from rasterio.windows import Window
 
 from landslide_geo.errors import ParameterError
 from landslide_geo.scene.grid import is_metric_square
-from landslide_geo.scene.raster_io import open_raster, reading
+from landslide_geo.scene.raster_io import open_raster
 
 #: Objects hang together by pixel edges; 8-connection would merge neighbours that only touch at a corner.
 CONNECTIVITY = 4
@@ -51,29 +50,6 @@ def open_metric(path: Path) -> DatasetReader:
         dataset.close()
         raise ParameterError(f"{path}: a metre of its CRS ({crs}) is not a metre on the ground; warp it to UTM first")
     return dataset
-
-
-def threshold_mask(probability: Path, out: Path, *, threshold: float, rows: int = 512) -> None:
-    """Write where ``probability`` reaches ``threshold`` as a uint8 raster of 0 and 1.
-
-    Args:
-        probability: raster of float 0–1; nodata and NaN count as below.
-        out: GeoTIFF to write, on the same grid.
-        threshold: decision threshold, itself included.
-        rows: height of the bands that are read one after the other; bounds memory, never changes the result.
-    """
-    with open_metric(probability) as source:
-        profile = {
-            "driver": "GTiff", "dtype": "uint8", "count": 1, "width": source.width, "height": source.height,
-            "crs": source.crs, "transform": source.transform, "compress": "lzw", "bigtiff": "if_safer",
-        }  # fmt: skip
-        with rasterio.open(out, "w", **profile) as target:
-            for top in range(0, source.height, rows):
-                window = Window(0, top, source.width, min(rows, source.height - top))
-                with reading(probability):
-                    values = source.read(1, window=window, masked=True).filled(np.nan)
-                with np.errstate(invalid="ignore"):
-                    target.write((values >= threshold).astype(np.uint8), 1, window=window)
 
 
 def trace(mask: Path, *, min_area_m2: float, min_hole_m2: float) -> Traced:

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from landslide_geo.errors import MissingCRSError, ParameterError, SourceNotFoundError, UnreadableRasterError
 from landslide_geo.inventory import polygons
+from landslide_geo.inventory.objects import hysteresis_mask
 
 CELL = PIXEL**2
 MASKS = hnp.arrays(bool, st.tuples(st.integers(2, 24), st.integers(2, 24)), elements=st.booleans())
@@ -23,7 +24,7 @@ QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCh
 
 def trace(folder: Path, mask: np.ndarray, *, rows: int = 512, area: float = 0.0, hole: float = 0.0) -> polygons.Traced:
     probability = write(folder / "p.tif", np.where(mask, 0.8, 0.2).astype(np.float32), nodata=float("nan"))
-    polygons.threshold_mask(probability, folder / "m.tif", threshold=0.5, rows=rows)
+    hysteresis_mask(probability, folder / "m.tif", threshold=0.5, rows=rows)
     return polygons.trace(folder / "m.tif", min_area_m2=area, min_hole_m2=hole)
 
 
@@ -74,7 +75,7 @@ def test_small_holes_are_filled_and_large_ones_kept(tmp_path: Path) -> None:
 def test_nan_is_below_any_threshold_and_the_threshold_itself_is_in(tmp_path: Path) -> None:
     values = np.array([[0.5, np.nan], [0.49, 0.51]], dtype=np.float32)
     probability = write(tmp_path / "p.tif", values, nodata=float("nan"))
-    polygons.threshold_mask(probability, tmp_path / "m.tif", threshold=0.5)
+    hysteresis_mask(probability, tmp_path / "m.tif", threshold=0.5)
     found = polygons.trace(tmp_path / "m.tif", min_area_m2=0, min_hole_m2=0).polygons
     assert len(found) == 2
 
