@@ -11,7 +11,7 @@ import numpy as np
 import rasterio
 
 from landslide_geo.errors import LandslideError, OutputError, ParameterError
-from landslide_geo.files import WorkFolder, file_sha256
+from landslide_geo.files import WorkFolder
 from landslide_geo.inference.budget import check_budget, gdal_memory
 from landslide_geo.inference.coarse import coarse_geobox, coarsened
 from landslide_geo.inference.engine import Predict, Tally
@@ -46,16 +46,18 @@ def predict_raster(
     """Run a network over a raster in overlapping windows and write the blended result as a COG.
 
     Args:
-        source: path of a GeoTIFF (all its bands, on its own grid), or a scene (all its bands).
+        source: path of a GeoTIFF (all its bands, on its own grid), a scene (all its bands), or a source of your own.
         predict: (N, C, window, window) float32 without NaN → (N, K, window, window) float32. Unknown values are 0. One
-            that returns (N, K), a value for each window, makes a coarse raster with one pixel per stride.
+            that returns (N, K), a value for each window, makes a coarse raster with one pixel per stride. Each call
+            returns an array of its own: while the next one is made, another thread still reads it.
         out: path of the COG to write, K float32 bands, NaN where the source is not valid.
         window: size of the windows in pixels.
         overlap: least overlap of neighbouring windows in pixels, less than ``window``.
         batch_size: most windows per call of ``predict``.
         memory_mb: bound on what the scan adds to the process (to each, with workers), GDAL's cache included.
         resume: take up finished strips that an interrupted run with the same source and settings left beside ``out``,
-            and leave a finished ``out`` as it is. The caller vouches that ``predict`` is the same.
+            and leave a finished ``out`` as it is. The caller vouches that ``predict`` is the same; a source of your own
+            must have a ``key``, see `WindowSource`.
         progress: show a bar on standard error, or be called with (windows done, windows in all).
         screen: a cheap filter asked before the network.
         workers: spread the work over that many processes of a local Dask cluster; ``predict`` must be picklable.
@@ -72,7 +74,12 @@ def predict_raster(
         raise ParameterError(f"{target}: is the raster to be read; name another file for the result")
     opened = as_window_source(source)
     grid = WindowGrid(int(opened.geobox.shape.y), int(opened.geobox.shape.x), window, overlap)
-    key = _key(source, opened, grid, batch_size, screen)
+    if resume and getattr(opened, "key", None) is None:
+        raise ParameterError(
+            f"resume: {type(opened).__name__} does not say whether unfinished work is of the same source; give it an "
+            "attribute key that names its content, or start anew without resume"
+        )
+    key = _key(opened, grid, batch_size, screen)
     folder = WorkFolder(target.parent / f".partial-{target.stem}-{key}")
     if resume and _is_finished(target, key):
         folder.clear()  # a kill may have come between the result and the clearing up
@@ -142,33 +149,12 @@ def _is_finished(target: Path, key: str) -> bool:
         return False
 
 
-def _key(source: object, opened: WindowSource, grid: WindowGrid, batch_size: int, screen: Screen | None = None) -> str:
+def _key(opened: WindowSource, grid: WindowGrid, batch_size: int, screen: Screen | None = None) -> str:
     """Digest of all that decides a strip's bytes, save ``predict``: a changed input is never mixed with old strips.
 
     Of the inputs it is their content that counts, not where they lie: the key is part of the result.
     """
-    if isinstance(source, Scene):
-        paths = [band.path for band in source.bands] + ([source.dem] if source.dem else [])
-        what: object = [
-            [[band.name, band.index] for band in source.bands],
-            None if source.aoi is None else source.aoi.wkt,
-            source.sun,
-            source.reflectance_scale,
-        ]
-    elif isinstance(source, str | Path):
-        paths, what = [Path(source)], None
-    else:
-        paths, what = [], repr(source)
-    sums = {path: file_sha256(path) for path in set(paths)}
     asked = None if screen is None else [screen.name, screen.threshold]
-    facts = [
-        FORMAT,
-        [sums[path] for path in paths],
-        what,
-        repr(opened.geobox),
-        opened.count,
-        repr(grid),
-        batch_size,
-        asked,
-    ]
-    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:16]
+    source = getattr(opened, "key", None)
+    facts = [FORMAT, source, repr(opened.geobox), opened.count, repr(grid), batch_size, asked]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import warnings
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from rasterio.errors import NotGeoreferencedWarning
 
+from landslide_geo.files import file_sha256
 from landslide_geo.scene.grid import Block
 from landslide_geo.scene.raster_io import open_raster
 from landslide_geo.scene.scene import Scene
@@ -20,7 +26,11 @@ BoolArray = NDArray[np.bool_]
 
 
 class WindowSource(Protocol):
-    """Anything the engine can scan. It is read by several threads, each of which closes what it opened."""
+    """Anything the engine can scan. It is read by several threads, each of which closes what it opened.
+
+    It may have one more attribute, ``key``: a text that is the same only while the source gives the same values.
+    Without one nobody can tell whether unfinished work is of the same source, so that it is never taken up.
+    """
 
     @property
     def geobox(self) -> GeoBox:
@@ -44,9 +54,15 @@ class RasterSource:
         with open_raster(path) as dataset:
             self.geobox = GeoBox.from_rio(dataset)
             self.count = dataset.count
+        self._path = path.absolute()
         bands = tuple(BandSource(f"band_{i}", path, i) for i in range(1, self.count + 1))
         # A scene of its own kind: it keeps open files for each thread, and travels to other processes without them.
         self._scene = Scene(self.geobox, bands).absolute()
+
+    @property
+    def key(self) -> str:
+        """As in `WindowSource`."""
+        return content_sha256(self._path)
 
     def read(self, block: Block) -> tuple[FloatArray, BoolArray]:
         """As in `WindowSource`."""
@@ -68,6 +84,22 @@ class SceneSource:
         self.geobox = scene.geobox
         self.count = len(self._bands)
 
+    @property
+    def key(self) -> str:
+        """As in `WindowSource`."""
+        scene = self._scene
+        paths = {band.path for band in scene.bands} | ({scene.dem} if scene.dem else set())
+        sums = {path: content_sha256(path) for path in paths}
+        facts = [
+            [[band.name, band.index, sums[band.path]] for band in scene.bands],
+            None if scene.dem is None else [scene.dem_band, sums[scene.dem]],
+            None if scene.aoi is None else scene.aoi.wkt,
+            self._bands,
+            scene.sun,
+            scene.reflectance_scale,
+        ]
+        return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
+
     def read(self, block: Block) -> tuple[FloatArray, BoolArray]:
         """As in `WindowSource`."""
         values, visibility = self._scene.observe(self._bands, block)
@@ -76,3 +108,64 @@ class SceneSource:
     def close(self) -> None:
         """As in `WindowSource`."""
         self._scene.close()
+
+
+def content_sha256(path: Path) -> str:
+    """Checksum of all that decides a raster's values, wherever it lies.
+
+    That of the file itself where there is no more to it. Otherwise masks beside it count, the sources of a VRT and
+    theirs, and what an ``.aux.xml`` says of them but for statistics. Overviews do not: values come from full
+    resolution. Sources that are not files on a disk count by their names in the VRT only.
+
+    Raises:
+        RasterioError: GDAL cannot open the raster.
+        OSError: a file cannot be read.
+    """
+    files, beside = _parts(path, {})
+    sums = [file_sha256(file) for file in files]
+    if len(sums) == 1 and not beside:
+        return sums[0]
+    return hashlib.sha256(json.dumps([sums, beside]).encode()).hexdigest()
+
+
+def _parts(path: Path, found: dict[Path, None]) -> tuple[list[Path], list[str]]:
+    """Files of a raster in GDAL's order, those of the rasters behind it included, and what ``.aux.xml`` files say."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # masks beside rasters, for one
+        return _listed(path, found)
+
+
+def _listed(path: Path, found: dict[Path, None]) -> tuple[list[Path], list[str]]:
+    with rasterio.open(path) as dataset:
+        listed = [Path(name) for name in dataset.files]
+        told = _interpretation(dataset)
+    beside = []
+    if any(file.name.endswith(".aux.xml") for file in listed):
+        with rasterio.Env(GDAL_PAM_ENABLED=False), rasterio.open(path) as dataset:
+            if told != _interpretation(dataset):
+                beside.append(told)
+    for file in listed:
+        if file in found or file.name.endswith((".aux.xml", ".ovr")) or not file.is_file():
+            continue
+        found[file] = None
+        if file != path:
+            try:
+                beside += _listed(file, found)[1]
+            except rasterio.RasterioIOError:
+                continue  # no raster itself, such as a header or a world file
+    return list(found), beside
+
+
+def _interpretation(dataset: Any) -> str:
+    """What is said about stored values that changes what they mean."""
+    return repr(
+        (
+            dataset.nodatavals,
+            dataset.mask_flag_enums,
+            dataset.scales,
+            dataset.offsets,
+            dataset.descriptions,
+            dataset.transform,
+            None if dataset.crs is None else dataset.crs.to_wkt(),
+        )
+    )

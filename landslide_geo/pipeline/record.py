@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from landslide_geo.files import file_sha256
+from landslide_geo.inference.sources import content_sha256
 from landslide_geo.inference.store import FORMAT
 from landslide_geo.scene.raster_io import reading
 from landslide_geo.scene.scene import Scene
@@ -24,7 +25,11 @@ _PACKAGES: Final = ("torch", "segmentation-models-pytorch", "rasterio", "geopand
 
 
 def describe_inputs(scene: Scene, aoi: Path | None) -> list[dict[str, Any]]:
-    """Role, path, band index and checksum of every file a scan reads."""
+    """Role, path, band index and checksum of everything a scan reads.
+
+    The checksum is that of the file; where more than one decides the values (a VRT's sources, a mask beside it), it is
+    of all of them.
+    """
     files: list[dict[str, Any]] = [
         {"role": band.name, "path": str(band.path), "band": band.index} for band in scene.bands
     ]
@@ -35,8 +40,19 @@ def describe_inputs(scene: Scene, aoi: Path | None) -> list[dict[str, Any]]:
     sums = {}
     for path in {entry["path"] for entry in files}:
         with reading(Path(path)):
-            sums[path] = file_sha256(Path(path))
+            sums[path] = _vector_sha256(aoi) if aoi is not None and path == str(aoi) else content_sha256(Path(path))
     return [entry | {"sha256": sums[entry["path"]]} for entry in files]
+
+
+def _vector_sha256(path: Path) -> str:
+    """Checksum of a vector file, of all its files where it has several: a shapefile, or a folder that is a database."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+    else:
+        beside = (".shx", ".dbf", ".prj", ".cpg") if path.suffix.lower() == ".shp" else ()
+        files = [path, *(file for suffix in beside if (file := path.with_suffix(suffix)).is_file())]
+    sums = [file_sha256(file) for file in files]
+    return sums[0] if len(sums) == 1 else hashlib.sha256(json.dumps(sums).encode()).hexdigest()
 
 
 def scan_key(facts: Mapping[str, Any]) -> str:

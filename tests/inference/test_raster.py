@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,17 @@ from landslide_geo.inference import windows
 from landslide_geo.inference.budget import gdal_memory
 from landslide_geo.inference.raster import _key, as_window_source
 from landslide_geo.inference.skipping import Screen
+from landslide_geo.inference.sources import RasterSource
 from landslide_geo.inference.windows import WindowGrid
+
+
+class Given:
+    """A source of the user's own."""
+
+    def __init__(self, path: Path) -> None:
+        self._inner = RasterSource(path)
+        self.geobox, self.count = self._inner.geobox, self._inner.count
+        self.read, self.close = self._inner.read, self._inner.close
 
 
 def total(batch: np.ndarray) -> np.ndarray:
@@ -103,7 +114,7 @@ def test_strips_of_another_area_are_not_taken_up(simulated):
     scene = open_scene(simulated.sources)
     grid = WindowGrid(scene.height, scene.width, 128, 32)
     half = replace(scene, aoi=box(*scene.geobox.extent.boundingbox.bbox).buffer(-500))
-    keys = [_key(s, as_window_source(s), grid, 4) for s in (scene, half, replace(scene, reflectance_scale=None))]
+    keys = [_key(as_window_source(s), grid, 4) for s in (scene, half, replace(scene, reflectance_scale=None))]
     assert len(set(keys)) == 3
 
 
@@ -191,3 +202,45 @@ def test_the_same_result_is_not_written_by_two_at_once(raster, tmp_path):
     with rasterio.open(out) as result:
         np.testing.assert_allclose(result.read(1)[values[0] > 0], values.sum(axis=0)[values[0] > 0], rtol=1e-6)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.tif", "out.tif"]
+
+
+def test_a_source_of_ones_own_is_resumed_by_its_key_only(raster, tmp_path):
+    path, _ = raster
+    settings = {"window": 128, "overlap": 32, "progress": False}
+    calls = []
+
+    def interrupted(batch: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return total(batch)
+
+    def counting(batch: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        return total(batch)
+
+    def strips() -> list[str]:
+        return [p.name for p in tmp_path.glob(".partial-*/strip-*")]
+
+    source = Given(path)
+    with pytest.raises(KeyboardInterrupt):
+        predict_raster(source, interrupted, tmp_path / "out.tif", **settings)
+    assert strips()
+    with pytest.raises(ParameterError, match="give it an attribute key"):
+        predict_raster(source, total, tmp_path / "out.tif", resume=True, **settings)
+    calls.clear()
+    predict_raster(source, counting, tmp_path / "out.tif", **settings)
+    fresh = len(calls)
+    assert not strips()
+    calls.clear()
+    source.key = "the same"
+    with pytest.raises(KeyboardInterrupt):
+        predict_raster(source, interrupted, tmp_path / "keyed.tif", **settings)
+    calls.clear()
+    source.key = "another"
+    predict_raster(source, counting, tmp_path / "keyed.tif", resume=True, **settings)
+    assert len(calls) == fresh, "those of the other key are left alone"
+    calls.clear()
+    source.key = "the same"
+    predict_raster(source, counting, tmp_path / "keyed.tif", resume=True, **settings)
+    assert len(calls) < fresh
