@@ -28,8 +28,21 @@ class BandReader:
     file's resolution rather than from overviews chosen by the size of the request.
     """
 
-    def __init__(self, bands: Sequence[BandSource], geobox: GeoBox) -> None:
-        self._geobox = geobox
+    def __init__(self, bands: Sequence[BandSource], geobox: GeoBox, *, tolerance: float = EXACT) -> None:
+        """Open bands.
+
+        Args:
+            bands: on any grids.
+            geobox: the grid to read them on.
+            tolerance: by how many of a band's own pixels a pixel may be taken from beside its place. Above `EXACT`, the
+                default, values do depend on the block, in exchange for speed: read the same blocks then, always.
+
+        Raises:
+            SourceNotFoundError: a file is not there.
+            UnreadableRasterError: it is not a raster.
+            MissingCRSError: it has no CRS.
+        """
+        self._geobox, self._tolerance = geobox, tolerance
         self._stack = ExitStack()
         # Bands of one file share its handle, so that a tile that holds all of them is unpacked once.
         self._sources: dict[Path, rasterio.DatasetReader] = {}
@@ -122,7 +135,7 @@ class BandReader:
             src_nodata=nodata,
             nodata=np.nan,
             add_alpha=masked and not has_alpha,
-            tolerance=EXACT,
+            tolerance=self._tolerance,
             # Without these GDAL takes the ratio of resolutions, and with it the kernel's width, from each request.
             XSCALE=min(scale_x, 1.0),
             YSCALE=min(scale_y, 1.0),

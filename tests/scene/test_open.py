@@ -99,7 +99,8 @@ def test_warping_once_changes_nothing(simulated, tmp_path):
         f"{n}.tif" for n in ("elevation", "pre_blue", "pre_green", "pre_nir", "pre_red", "swir16")
     )
     assert np.array_equal(once.read(scene.names, scene.extent), read_whole(scene)[0], equal_nan=True)
-    assert np.array_equal(once.read_elevation(once.extent), scene.read_elevation(scene.extent))
+    # Of the bands, which lie in the scene's CRS, nothing is approximate; how near the elevations are: `test_stage`.
+    np.testing.assert_allclose(once.read_elevation(once.extent), scene.read_elevation(scene.extent), atol=0.05)
 
 
 def test_a_scene_travels_to_another_process(simulated):
