@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from landslide_geo.cli import demo, doctor, evaluate, fetch, models, scan, train, vectorize
+from landslide_geo.cli import compare, demo, doctor, evaluate, fetch, models, scan, score, train, vectorize
 from landslide_geo.errors import LandslideError
 from landslide_geo.version import __version__
 
@@ -47,6 +47,8 @@ for name, function in (
     ("fetch", fetch.fetch),
     ("scan", scan.scan),
     ("vectorize", vectorize.vectorize),
+    ("compare", compare.compare),
+    ("score", score.score),
     ("train", train.train),
     ("evaluate", evaluate.evaluate),
     ("demo", demo.demo),

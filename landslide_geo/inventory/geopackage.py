@@ -32,18 +32,29 @@ def write_geopackage(path: Path, inventory: Inventory) -> None:
         OutputError: the folder is missing or read-only, or another program has the old file open.
     """
     path = Path(path)
-    frames = {
-        schema.LANDSLIDES: inventory.landslides,
-        schema.CROWNS: inventory.crowns,
-        schema.VISIBILITY: inventory.visibility,
-        schema.REVIEWED_EXTENT: inventory.reviewed_extent,
-    }
+    _write(
+        path,
+        {
+            schema.LANDSLIDES: inventory.landslides,
+            schema.CROWNS: inventory.crowns,
+            schema.VISIBILITY: inventory.visibility,
+            schema.REVIEWED_EXTENT: inventory.reviewed_extent,
+        },
+    )
+
+
+def write_changes(path: Path, changes: gpd.GeoDataFrame) -> None:
+    """Write a layer of `schema.CHANGES` as a styled GeoPackage of its own; the rest as in `write_geopackage`."""
+    _write(Path(path), {schema.CHANGES: changes})
+
+
+def _write(path: Path, frames: dict[schema.LayerSchema, gpd.GeoDataFrame]) -> None:
     refuse_open_database(path)
     with replacing(path, also=(DataSourceError, sqlite3.Error)) as part:
         for layer, frame in frames.items():
             _write_layer(part, layer, frame, append=part.exists())
         with contextlib.closing(sqlite3.connect(part)) as database, database:
-            add_styles(database)
+            add_styles(database, tuple(frames))
 
 
 def read_layer(path: Path, layer: str = schema.LANDSLIDES.name) -> gpd.GeoDataFrame:

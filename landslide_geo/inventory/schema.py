@@ -142,6 +142,25 @@ REVIEWED_EXTENT: Final = LayerSchema(
         Field("notes", "text", "Notes", editable=True),
     ),
 )
+STATUS: Final = (
+    "new", "grown", "unchanged", "shrunk", "merged", "split", "no longer visible", "not visible",
+)  # fmt: skip
+CHANGES: Final = LayerSchema(
+    name="changes",
+    geometry="MultiPolygon",
+    title="Changes between two inventories",
+    fields=(
+        Field("status", "text", "Status", values=_choices(STATUS)),
+        Field("landslide_id", "text", "Identifier"),
+        Field("old_ids", "text", "Identifiers in the old inventory"),
+        Field("new_ids", "text", "Identifiers in the new inventory"),
+        Field("area_old_m2", "real", "Area before, of the whole group", "m²"),
+        Field("area_new_m2", "real", "Area now, of the whole group", "m²"),
+        Field("change_m2", "real", "Area gained", "m²"),
+        Field("seen_before", "bool", "The old scene showed the ground"),
+    ),
+)
+#: Layers of ``landslides.gpkg``.
 LAYERS: Final = (LANDSLIDES, CROWNS, VISIBILITY, REVIEWED_EXTENT)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from importlib import resources
 from typing import Final
 from xml.etree import ElementTree
@@ -27,7 +28,15 @@ VALUES ('layer_styles', 'attributes', 'layer_styles', 'Styles of the other layer
 _STYLE: Final = """
 INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML,
                           styleSLD, useAsDefault, description, owner)
-VALUES ('', '', ?, ?, ?, ?, '', 1, ?, '')"""
+VALUES ('', '', ?, ?, ?, ?, '', ?, ?, '')"""
+
+#: Files and names (at most 30 characters) of a layer's styles, where it has more than its own.
+_STYLES: Final = {
+    schema.LANDSLIDES.name: (
+        ("landslides", "landslides by confidence"),
+        ("landslides_review", "landslides by review status"),
+    )
+}
 
 
 def style_text(name: str) -> str:
@@ -88,16 +97,17 @@ def category_colours(name: str) -> dict[int, str]:
     return colours
 
 
-def add_styles(database: sqlite3.Connection) -> None:
-    """Store the default style of every layer in an open GeoPackage and register the table.
+def add_styles(database: sqlite3.Connection, layers: Sequence[schema.LayerSchema] = schema.LAYERS) -> None:
+    """Store the styles of layers in an open GeoPackage and register the table.
 
     QGIS finds a style only if catalog and schema are empty strings, not null, and the geometry column is the one in
-    ``gpkg_geometry_columns``.
+    ``gpkg_geometry_columns``. Of several styles of a layer the first is the one that it opens with.
     """
     database.execute(_CREATE)
     database.execute(_REGISTER)
     geometry = dict(database.execute("SELECT table_name, column_name FROM gpkg_geometry_columns"))
-    for layer in schema.LAYERS:
-        text = _DOCTYPE + ElementTree.tostring(layer_qml(layer), encoding="unicode")
-        title = f"{layer.name} by confidence" if layer is schema.LANDSLIDES else layer.name
-        database.execute(_STYLE, (layer.name, geometry[layer.name], title[:30], text, layer.title))
+    for layer in layers:
+        styles = _STYLES.get(layer.name, ((layer.name, layer.name),))
+        for index, (file, title) in enumerate(styles):
+            text = _DOCTYPE + ElementTree.tostring(layer_qml(layer, file), encoding="unicode")
+            database.execute(_STYLE, (layer.name, geometry[layer.name], title, text, index == 0, layer.title))

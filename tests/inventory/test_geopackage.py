@@ -89,8 +89,9 @@ def test_styles_are_where_qgis_looks_for_them(empty: Inventory, tmp_path: Path) 
         assert row[:2] == ("", "")
         assert row[3] == geometry
         assert len(row[4]) <= 30
-        assert row[5] == 1
         assert row[6].startswith("<!DOCTYPE qgis")
+    assert [row[2] for row in rows if row[5]] == [layer.name for layer in schema.LAYERS], "one default for each"
+    assert [row[4] for row in rows if not row[5]] == ["landslides by review status"]
 
 
 def test_an_old_file_is_replaced_whole(inventory: Inventory, empty: Inventory, tmp_path: Path) -> None:

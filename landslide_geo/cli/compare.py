@@ -1,0 +1,41 @@
+"""``landslide compare``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="Earlier inventory, e.g. landslides.gpkg of a scan.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Later inventory.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.gpkg", help="GeoPackage to write.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON.")] = False,
+) -> None:
+    """Tell what became of each landslide: new, unchanged, grown, shrunk, merged, split, gone, or not visible now.
+
+    Example: landslide compare march/landslides.gpkg april/landslides.gpkg --out changes.gpkg
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from landslide_geo.pipeline.inventories import compare_files
+
+    found = compare_files(old, new, out)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    table = Table(title=f"{old} → {new}")
+    for column in ("Status", "Landslides", "Before (ha)", "Now (ha)", "Change (ha)"):
+        table.add_column(column, justify="left" if column == "Status" else "right")
+    for status, row in found["changes"].items():
+        if row["count"]:
+            hectares = (row["area_old_m2"] / 1e4, row["area_new_m2"] / 1e4)
+            table.add_row(
+                status, f"{row['count']:,}", *(f"{each:,.1f}" for each in hectares), f"{row['change_m2'] / 1e4:+,.1f}"
+            )
+    Console(highlight=False).print(table)
+    typer.echo(str(out))
