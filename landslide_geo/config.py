@@ -32,6 +32,13 @@ class VectorizeParams(Params):
     threshold: float | None = Field(
         None, gt=0, lt=1, description="decision threshold on calibrated probability; none takes the model's own"
     )
+    grow: float = Field(
+        0.8,
+        gt=0,
+        le=1,
+        description="an object that reaches the threshold takes in what hangs together with it down to this share of "
+        "the threshold",
+    )
     min_area_m2: float = Field(900.0, ge=0, description="objects smaller than this (m²) are dropped, after merging")
     min_slope_deg: float = Field(
         10.0,

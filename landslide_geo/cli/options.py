@@ -20,6 +20,12 @@ Threshold = Annotated[
     float | None,
     typer.Option("--threshold", metavar="P", help="Decision threshold on probability, 0–1. Default: the model's own."),
 ]
+Grow = Annotated[
+    float | None,
+    typer.Option(
+        "--grow", metavar="SHARE", help="Objects take in their rim down to this share of the threshold; 1 for none."
+    ),
+]
 MinArea = Annotated[float | None, typer.Option("--min-area", metavar="M2", help="Least area of a landslide in m².")]
 MinSlope = Annotated[
     float | None,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from landslide_geo.cli.options import Dem, MinArea, MinSlope, Threshold, day, symmetries
+from landslide_geo.cli.options import Dem, Grow, MinArea, MinSlope, Threshold, day, symmetries
 
 
 def scan(
@@ -32,6 +32,7 @@ def scan(
         typer.Option("--event", metavar="NAME@DAY", help="What happened: name and day, e.g. Iburi@2018-09-06."),
     ] = None,
     threshold: Threshold = None,
+    grow: Grow = None,
     min_area: MinArea = None,
     min_slope: MinSlope = None,
     prior: Annotated[
@@ -96,7 +97,7 @@ def scan(
     from landslide_geo.pipeline.scan import scan as run
 
     given = {
-        "model": model, "threshold": threshold, "min_area_m2": min_area, "min_slope_deg": min_slope, "prior": prior,
+        "model": model, "threshold": threshold, "grow": grow, "min_area_m2": min_area, "min_slope_deg": min_slope, "prior": prior,
         "tta": symmetries(tta), "flat_slope_deg": flat_slope,
         "window": window, "overlap": overlap, "batch_size": batch_size, "memory_mb": memory_mb,
         "backend": backend, "precision": precision,

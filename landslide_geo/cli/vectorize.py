@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from landslide_geo.cli.options import Dem, MinArea, MinSlope, Threshold
+from landslide_geo.cli.options import Dem, Grow, MinArea, MinSlope, Threshold
 
 
 def vectorize(
     probability: Annotated[Path, typer.Argument(metavar="PROBABILITY.tif", help="Raster of probabilities, 0–1.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE.gpkg", help="GeoPackage to write.")],
     threshold: Threshold = None,
+    grow: Grow = None,
     min_area: MinArea = None,
     min_slope: MinSlope = None,
     dem: Dem = None,
@@ -25,7 +26,7 @@ def vectorize(
     from landslide_geo.config import VectorizeParams, validated
     from landslide_geo.pipeline.vectorize import vectorize_file
 
-    given = {"threshold": threshold, "min_area_m2": min_area, "min_slope_deg": min_slope}
+    given = {"threshold": threshold, "grow": grow, "min_area_m2": min_area, "min_slope_deg": min_slope}
     changes = {key: value for key, value in given.items() if value is not None}
     params = validated(VectorizeParams, changes, where="landslide vectorize")
     inventory = vectorize_file(probability, out, params=params, dem=dem)

@@ -93,6 +93,7 @@ def vectorize(
     provenance: Provenance,
     *,
     threshold: float,
+    grow: float = 1.0,
     min_area_m2: float,
     min_slope_deg: float,
     min_hole_m2: float | None = None,
@@ -106,7 +107,8 @@ def vectorize(
     Args:
         layers: the scan's rasters.
         provenance: written to every landslide.
-        threshold: decision threshold on probability, itself included.
+        threshold: decision threshold on probability, that some pixel of each object reaches, itself included.
+        grow: share of the threshold, 0–1, that all pixels of an object reach: its faint rim belongs to it.
         min_area_m2: objects smaller than this are dropped, after tracing whole objects.
         min_slope_deg: see above; 0 screens nothing.
         min_hole_m2: holes smaller than this are filled; none takes ``min_area_m2``.
@@ -127,7 +129,9 @@ def vectorize(
     with tempfile.TemporaryDirectory(prefix="landslide-") as folder:
         mask = Path(folder) / "mask.tif"
         least = ceil(min_area_m2 / pixel**2)
-        left_out = hysteresis_mask(layers.probability, mask, threshold=threshold, min_pixels=least, rows=rows)
+        left_out = hysteresis_mask(
+            layers.probability, mask, threshold=threshold, grow=grow * threshold, min_pixels=least, rows=rows
+        )
         hole = min_area_m2 if min_hole_m2 is None else min_hole_m2
         traced = polygons.trace(mask, min_area_m2=min_area_m2, min_hole_m2=hole)
         outlines = gpd.GeoSeries(traced.polygons, crs=crs)

@@ -14,7 +14,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from landslide_geo.config import ScanParams
-from landslide_geo.errors import EmptyAOIError, LandslideError
+from landslide_geo.errors import ClusterError, EmptyAOIError, LandslideError
 from landslide_geo.inference.budget import gdal_memory
 from landslide_geo.inference.run import Cluster
 from landslide_geo.inference.skipping import Screen
@@ -137,6 +137,8 @@ def scan(
         with gdal_memory(params.memory_mb):
             record = job.run(space.partial, progress)
         space.commit(record)
+    except ClusterError:
+        raise  # no mistake of the user's: what was finished stays for `resume`
     except LandslideError:
         space.discard()
         raise
@@ -250,6 +252,7 @@ class _Job:
                 event_date=None if self.event is None else self.event[1],
             ),
             threshold=self.threshold,
+            grow=self.params.grow,
             min_area_m2=self.params.min_area_m2,
             min_slope_deg=self.params.min_slope_deg,
         )

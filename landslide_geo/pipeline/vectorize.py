@@ -77,6 +77,7 @@ def vectorize_file(
                 threshold=threshold,
             ),
             threshold=threshold,
+            grow=params.grow,
             min_area_m2=params.min_area_m2,
             min_slope_deg=params.min_slope_deg,
         )
