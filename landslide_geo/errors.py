@@ -55,6 +55,10 @@ class ParameterError(LandslideError, ValueError):
     """A parameter is outside its range, or parameters contradict each other."""
 
 
+class ClusterError(LandslideError, ConnectionError):
+    """Processes that shared a scan were lost in the middle of it; what they had finished stays for ``resume``."""
+
+
 class DatasetError(LandslideError, ValueError):
     """A dataset folder does not have the layout its reader expects, or one of its files is bad."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 
-from landslide_geo.errors import LandslideError, OutputError, ParameterError
+from landslide_geo.errors import ClusterError, LandslideError, OutputError, ParameterError
 from landslide_geo.files import WorkFolder
 from landslide_geo.inference.budget import check_budget, gdal_memory
 from landslide_geo.inference.coarse import coarse_geobox, coarsened
@@ -109,6 +109,8 @@ def predict_raster(
                     f"{target}: cannot be written ({error.strerror}); name a file in a folder you can write"
                 ) from None
         folder.remove()
+    except ClusterError:
+        raise  # no mistake of the user's: what was finished stays for `resume`
     except LandslideError:
         folder.discard()  # but for what an earlier run finished: a wrong address must not cost it
         raise

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landslide_geo.errors import LandslideError, ParameterError
+from landslide_geo.errors import ParameterError
 from landslide_geo.inference.budget import gdal_memory
+from landslide_geo.inference.cluster import Parcel, connected
 from landslide_geo.inference.engine import Predict, Tally, scan_columns
 from landslide_geo.inference.skipping import Screen, Skips
 from landslide_geo.inference.sources import WindowSource
@@ -80,8 +80,12 @@ def compute(work: Work, store: StripStore, cluster: Cluster, *, memory_mb: int, 
     if cluster.workers is None and cluster.scheduler is None:
         _run(work, store, work.grid.whole(), report, _READERS)
     else:
-        with _client(cluster) as client:
-            _distributed(work, store, client, memory_mb, report)
+        parts = list(work.grid.parts())
+        parcel = Parcel(work)
+        # A process without a part would only take memory and time to start.
+        workers = None if cluster.workers is None else min(cluster.workers, len(parts))
+        with connected(workers, cluster.scheduler) as client:
+            _distributed(parcel, parts, work.grid, store, client, memory_mb, report)
     return store.tally()
 
 
@@ -99,70 +103,48 @@ def _run(work: Work, store: StripStore, part: Part, report: Callable[[int], None
         )  # fmt: skip
 
 
-def _part_on_worker(work: Work, folder: Path, part: Part, memory_mb: int, threads: int | None) -> None:
+def _part_on_worker(
+    parcel: Parcel[Work], folder: Path, mark: str, part: Part, memory_mb: int, threads: int | None
+) -> None:
     """One part, in a process of the cluster. What a killed worker had finished of it is not computed again."""
+    work = parcel.unpacked()
     if threads is not None:
         import torch
 
         torch.set_num_threads(threads)
     with gdal_memory(memory_mb):
-        _run(work, StripStore(folder, work.grid), part, lambda windows: None, 1)
+        _run(work, StripStore(folder, work.grid, mark=mark), part, lambda windows: None, 1)
 
 
-def _distributed(work: Work, store: StripStore, client: Client, memory_mb: int, report: Callable[[int], None]) -> None:
-    from distributed import KilledWorker, as_completed
+def _distributed(
+    parcel: Parcel[Work],
+    parts: list[Part],
+    grid: WindowGrid,
+    store: StripStore,
+    client: Client,
+    memory_mb: int,
+    report: Callable[[int], None],
+) -> None:
+    from distributed import as_completed
 
     workers = client.scheduler_info()["workers"].values()
     hosts = {worker["host"] for worker in workers}
     # On this machine the workers share the cores; elsewhere they know best themselves.
-    parts = list(work.grid.parts())
     busy = min(len(workers), len(parts))
     threads = max((os.cpu_count() or 1) // max(busy, 1), 1) if hosts <= {"127.0.0.1"} else None
-    shared = client.scatter(work, broadcast=True, hash=False)
+    shared = client.scatter(parcel, broadcast=True, hash=False)
     running = {
-        client.submit(_part_on_worker, shared, store.folder.resolve(), part, memory_mb, threads, pure=False): part
+        client.submit(
+            _part_on_worker, shared, store.folder.resolve(), store.mark, part, memory_mb, threads, pure=False
+        ): part
         for part in parts
     }
     try:
         for future in as_completed(running):
             part = running[future]
             future.result()
-            blocks = [work.grid.column_blocks[index] for index in part.blocks]
+            blocks = [grid.column_blocks[index] for index in part.blocks]
             report(len(part.rows) * (blocks[-1].last - blocks[0].first))
-    except KilledWorker as error:
-        raise LandslideError(
-            f"a part of the scan killed every worker that tried it ({error}); give the workers more memory, or choose "
-            "smaller windows or batches"
-        ) from None
     finally:
-        client.cancel(list(running))
-
-
-@contextmanager
-def _client(cluster: Cluster) -> Iterator[Client]:
-    from distributed import Client, LocalCluster
-
-    if cluster.scheduler is not None:
-        try:
-            client = Client(cluster.scheduler, timeout="5s")
-        except (OSError, ValueError, TypeError) as error:
-            raise ParameterError(
-                f"scheduler {cluster.scheduler}: cannot be reached ({error}); give the address that dask-scheduler "
-                "prints, e.g. tcp://127.0.0.1:8786"
-            ) from None
-        with client:
-            if not client.scheduler_info()["workers"]:
-                raise ParameterError(f"scheduler {cluster.scheduler}: it has no workers; start some with dask worker")
-            yield client
-        return
-    with (
-        LocalCluster(
-            n_workers=cluster.workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,  # the engine keeps its own budget
-            dashboard_address="127.0.0.1:0",
-        ) as local,
-        Client(local) as client,
-    ):
-        yield client
+        if client.status == "running":
+            client.cancel(list(running))

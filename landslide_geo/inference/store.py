@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,8 @@ from landslide_geo.scene.grid import Block
 
 FloatArray = NDArray[np.float32]
 
+#: The file that tells a folder from one that took its place.
+_MARK: Final = "mark"
 #: Form of the files. Part of every key of unfinished work, so that files of another form are never taken up.
 FORMAT: Final = 2
 
@@ -31,17 +34,33 @@ class StripStore:
     and count are there together or not at all. Several processes may save into one folder.
     """
 
-    def __init__(self, folder: Path, grid: WindowGrid) -> None:
+    def __init__(self, folder: Path, grid: WindowGrid, *, mark: str | None = None) -> None:
         """Use ``folder``, made where it is missing.
 
+        Args:
+            folder: of the strips.
+            grid: windows over the scene.
+            mark: that of a folder which is there already. No other one is used or made, now or later: a worker that
+                goes on after its scan was given up must not mix its strips with those of another.
+
         Raises:
-            OutputError: it cannot be made.
+            OutputError: it cannot be made, or is not the one that is meant.
         """
         self.folder, self._grid = folder, grid
+        if mark is not None:
+            self.mark = mark
+            self._check()
+            return
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if self._marked() is None:
+                with replacing(folder / _MARK) as part:
+                    part.write_text(secrets.token_hex(8))
+        except OutputError:
+            raise
         except OSError as error:
             raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose a folder you can write") from None
+        self.mark = self._marked() or ""
 
     def done(self, columns: ColumnBlock, row: int) -> bool:
         """Whether a strip is finished."""
@@ -57,9 +76,9 @@ class StripStore:
         """Keep a strip.
 
         Raises:
-            OutputError: the disk is full or the folder has gone.
+            OutputError: the disk is full, or the folder has gone.
         """
-        _save(self._path(strip.columns, strip.row), strip.values, asdict(strip.tally) | {"coarse": strip.coarse})
+        self._save(self._path(strip.columns, strip.row), strip.values, asdict(strip.tally) | {"coarse": strip.coarse})
 
     def read(self, block: Block) -> FloatArray:
         """A block of the result: (K, h, w) float32."""
@@ -88,7 +107,7 @@ class StripStore:
 
     def save_rim(self, columns: ColumnBlock, row: int, rim: FloatArray) -> None:
         """See `landslide_geo.inference.engine.Rims`."""
-        _save(self._rim_path(columns, row), rim)
+        self._save(self._rim_path(columns, row), rim)
 
     @property
     def count(self) -> int:
@@ -132,11 +151,24 @@ class StripStore:
     def _path(self, columns: ColumnBlock, row: int) -> Path:
         return self.folder / f"strip-{columns.index:03d}-{row:05d}.npy"
 
+    def _marked(self) -> str | None:
+        try:
+            return (self.folder / _MARK).read_text()
+        except FileNotFoundError:
+            return None
 
-def _save(path: Path, values: FloatArray, told: dict[str, Any] | None = None) -> None:
-    with replacing(path) as part, part.open("wb") as file:
-        np.save(file, values, allow_pickle=False)
-        if told is not None:
-            file.write(json.dumps(told).encode())
-        file.flush()
-        os.fsync(file.fileno())
+    def _check(self) -> None:
+        if self._marked() != self.mark:
+            raise OutputError(
+                f"{self.folder}: is gone, or not that of this scan any more; the scan was given up, or the folder lies "
+                "where this process does not see it: name one that all workers share"
+            )
+
+    def _save(self, path: Path, values: FloatArray, told: dict[str, Any] | None = None) -> None:
+        self._check()
+        with replacing(path) as part, part.open("wb") as file:
+            np.save(file, values, allow_pickle=False)
+            if told is not None:
+                file.write(json.dumps(told).encode())
+            file.flush()
+            os.fsync(file.fileno())
