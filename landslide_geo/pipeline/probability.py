@@ -80,7 +80,8 @@ def write_probability(
             outside_aoi(scene, grid),
             flat_windows(scene, grid, min(params.flat_slope_deg, params.min_slope_deg / 2)),
         )
-    check_budget(grid, source.count, batch, params.memory_mb)
+    answers = len(question.symmetries) * len(question.model.models)
+    check_budget(grid, source.count, batch, params.memory_mb, answers=answers)
     store = StripStore(folder / "strips", grid)
     with timings.step("back end"):
         predictor, told = settled(
