@@ -47,6 +47,9 @@ class VectorizeParams(Params):
         description="an object stays when the 90th percentile of its slope (degrees) reaches this; runout on flat "
         "ground connected below a steep part stays with it",
     )
+    simplify_m: float = Field(
+        0.0, ge=0, description="corners of outlines that stand for less than its square (m²) are dropped; 0 keeps all"
+    )
 
 
 class ScanParams(VectorizeParams):

@@ -35,6 +35,10 @@ MinSlope = Annotated[
         help="An object stays when the 90th percentile of its slope reaches this, its flat runout included.",
     ),
 ]
+Simplify = Annotated[
+    float | None,
+    typer.Option("--simplify", metavar="M", help="Drop corners of outlines that stand for less than M × M metres."),
+]
 Dem = Annotated[Path | None, typer.Option("--dem", metavar="FILE", help="Elevation model in metres, on any grid.")]
 
 

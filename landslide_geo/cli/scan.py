@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from landslide_geo.cli.options import Dem, Grow, MinArea, MinSlope, Threshold, day, symmetries
+from landslide_geo.cli.options import Dem, Grow, MinArea, MinSlope, Simplify, Threshold, day, symmetries
 
 
 def scan(
@@ -35,6 +35,7 @@ def scan(
     grow: Grow = None,
     min_area: MinArea = None,
     min_slope: MinSlope = None,
+    simplify: Simplify = None,
     prior: Annotated[
         float | None, typer.Option("--prior", metavar="P", help="Expected share of landslide pixels, 0–1.")
     ] = None,
@@ -97,7 +98,7 @@ def scan(
     from landslide_geo.pipeline.scan import scan as run
 
     given = {
-        "model": model, "threshold": threshold, "grow": grow, "min_area_m2": min_area, "min_slope_deg": min_slope, "prior": prior,
+        "model": model, "threshold": threshold, "grow": grow, "min_area_m2": min_area, "min_slope_deg": min_slope, "simplify_m": simplify, "prior": prior,
         "tta": symmetries(tta), "flat_slope_deg": flat_slope,
         "window": window, "overlap": overlap, "batch_size": batch_size, "memory_mb": memory_mb,
         "backend": backend, "precision": precision,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from landslide_geo.cli.options import Dem, Grow, MinArea, MinSlope, Threshold
+from landslide_geo.cli.options import Dem, Grow, MinArea, MinSlope, Simplify, Threshold
 
 
 def vectorize(
@@ -17,6 +17,7 @@ def vectorize(
     grow: Grow = None,
     min_area: MinArea = None,
     min_slope: MinSlope = None,
+    simplify: Simplify = None,
     dem: Dem = None,
 ) -> None:
     """Turn a probability raster into landslide polygons with attributes and a QGIS style.
@@ -26,7 +27,13 @@ def vectorize(
     from landslide_geo.config import VectorizeParams, validated
     from landslide_geo.pipeline.vectorize import vectorize_file
 
-    given = {"threshold": threshold, "grow": grow, "min_area_m2": min_area, "min_slope_deg": min_slope}
+    given = {
+        "threshold": threshold,
+        "grow": grow,
+        "min_area_m2": min_area,
+        "min_slope_deg": min_slope,
+        "simplify_m": simplify,
+    }
     changes = {key: value for key, value in given.items() if value is not None}
     params = validated(VectorizeParams, changes, where="landslide vectorize")
     inventory = vectorize_file(probability, out, params=params, dem=dem)

@@ -97,6 +97,7 @@ def vectorize(
     min_area_m2: float,
     min_slope_deg: float,
     min_hole_m2: float | None = None,
+    simplify_m: float = 0.0,
     rows: int = 512,
 ) -> Inventory:
     """Turn a probability raster into landslides with all their attributes.
@@ -112,6 +113,7 @@ def vectorize(
         min_area_m2: objects smaller than this are dropped, after tracing whole objects.
         min_slope_deg: see above; 0 screens nothing.
         min_hole_m2: holes smaller than this are filled; none takes ``min_area_m2``.
+        simplify_m: as `landslide_geo.inventory.polygons.simplified` takes it.
         rows: height of the bands of rows that rasters are read in; bounds memory, never changes the result.
 
     Returns:
@@ -144,9 +146,11 @@ def vectorize(
             steep = ~(ground.slope_p90 < min_slope_deg)
             too_flat = int((~steep).sum())
             outlines, ground = outlines[steep].reset_index(drop=True), ground.only(steep)
+        places = identifiers(provenance.scene_id, crs, outlines.to_numpy())
+        outlines = gpd.GeoSeries(polygons.simplified(outlines.to_numpy(), simplify_m), crs=crs)
         attributes, crowns = _measured(layers, outlines, ground, pixel=pixel)
     attributes |= _provenance_columns(provenance, threshold)
-    attributes["landslide_id"] = identifiers(provenance.scene_id, crs, outlines.to_numpy())
+    attributes["landslide_id"] = places
     attributes["confidence"] = confidence(_numeric(attributes))
     multi = shapely.orient_polygons(shapely.multipolygons(outlines.to_numpy(), indices=np.arange(len(outlines))))
     landslides = schema.frame(schema.LANDSLIDES, attributes, multi, crs=crs)

@@ -255,6 +255,7 @@ class _Job:
             grow=self.params.grow,
             min_area_m2=self.params.min_area_m2,
             min_slope_deg=self.params.min_slope_deg,
+            simplify_m=self.params.simplify_m,
         )
         write_geopackage(folder / "landslides.gpkg", inventory)
         return inventory

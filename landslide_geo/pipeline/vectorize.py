@@ -80,6 +80,7 @@ def vectorize_file(
             grow=params.grow,
             min_area_m2=params.min_area_m2,
             min_slope_deg=params.min_slope_deg,
+            simplify_m=params.simplify_m,
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
