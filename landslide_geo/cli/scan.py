@@ -98,7 +98,8 @@ def scan(
     from landslide_geo.pipeline.scan import scan as run
 
     given = {
-        "model": model, "threshold": threshold, "grow": grow, "min_area_m2": min_area, "min_slope_deg": min_slope, "simplify_m": simplify, "prior": prior,
+        "model": model, "threshold": threshold, "grow": grow, "min_area_m2": min_area, "min_slope_deg": min_slope,
+        "simplify_m": simplify, "prior": prior,
         "tta": symmetries(tta), "flat_slope_deg": flat_slope,
         "window": window, "overlap": overlap, "batch_size": batch_size, "memory_mb": memory_mb,
         "backend": backend, "precision": precision,
