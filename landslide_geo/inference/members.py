@@ -12,6 +12,7 @@ from landslide_geo.inference.engine import Predict
 from landslide_geo.inference.symmetries import Symmetry
 
 FloatArray = NDArray[np.float32]
+DoubleArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,30 @@ class Member:
     weight: float = 1.0
 
 
+class _Moments:
+    """Weighted mean and variance of arrays that come one by one (West 1979), in float64."""
+
+    def __init__(self) -> None:
+        self._weight = 0.0
+        self.mean: DoubleArray = np.zeros(1)
+        self._squares: DoubleArray = np.zeros(1)
+
+    def add(self, values: FloatArray, weight: float, *, spread: bool = False) -> None:
+        """Add an array; ``spread``: for the variance too."""
+        self._weight += weight
+        off = values - self.mean
+        mean = self.mean + off * (weight / self._weight)
+        if spread:
+            self._squares = self._squares + weight * off * (values - mean)
+        self.mean = mean
+
+    @property
+    def variance(self) -> DoubleArray:
+        """Of the arrays that were added with ``spread``."""
+        found: DoubleArray = np.maximum(self._squares / self._weight, 0)
+        return found
+
+
 def averaged(members: Sequence[Member], symmetries: Sequence[Symmetry]) -> Predict:
     """The weighted mean of members, each averaged over symmetries and then calibrated.
 
@@ -46,19 +71,18 @@ def averaged(members: Sequence[Member], symmetries: Sequence[Symmetry]) -> Predi
     weights /= weights.sum()
 
     def predict(batch: FloatArray) -> FloatArray:
-        turned = [symmetry.apply(batch) for symmetry in symmetries]
-        mean, answers = 0.0, []
+        # One answer at a time, always in the same order: however many there are, memory stays that of a few.
+        average = _Moments()
+        answers = _Moments()
         for member, weight in zip(members, weights, strict=True):
-            raw = np.stack(
-                [_undone(s, member.network(t[:, member.channels])) for s, t in zip(symmetries, turned, strict=True)]
-            )
-            mean = mean + weight * member.calibrate(raw.mean(axis=0))
-            answers.append(member.calibrate(raw))
-        # Around the mean of the answers themselves: calibration bends, so that of the average lies elsewhere.
-        each = np.stack(answers)
-        middle = np.tensordot(weights, each.mean(axis=1), axes=1)
-        variance = np.tensordot(weights, ((each - middle) ** 2).mean(axis=1), axes=1)
-        return np.concatenate([mean, np.sqrt(variance)], axis=1).astype(np.float32)
+            raw = _Moments()
+            for symmetry in symmetries:
+                answer = _undone(symmetry, member.network(symmetry.apply(batch)[:, member.channels]))
+                raw.add(answer, 1.0)
+                # Around the mean of the answers themselves: calibration bends, so that of the average lies elsewhere.
+                answers.add(member.calibrate(answer), weight / len(symmetries), spread=True)
+            average.add(member.calibrate(raw.mean.astype(np.float32)), weight)
+        return np.concatenate([average.mean, np.sqrt(answers.variance)], axis=1).astype(np.float32)
 
     return predict
 

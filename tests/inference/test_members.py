@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -56,3 +58,45 @@ def test_members_that_give_one_value_per_window_average_alike():
 def test_entropy_of_a_coin_is_one_bit_and_of_certainty_none():
     values = entropy(np.array([0.5, 0.0, 1.0], dtype=np.float32))
     np.testing.assert_allclose(values, [1, 0, 0], atol=1e-5)
+
+
+def bent(p: np.ndarray) -> np.ndarray:
+    return (p**2).astype(np.float32)
+
+
+def ensemble(number: int) -> list[Member]:
+    """Networks that answer differently, and differently again to a window that is turned."""
+    slope = np.linspace(0, 1, 64, dtype=np.float32)
+    return [Member(lambda x, k=k: np.clip(x * slope + 0.1 * k, 0, 1), bent, weight=k + 1) for k in range(number)]
+
+
+def test_mean_and_spread_are_those_of_all_answers_at_once():
+    batch = np.random.default_rng(0).random((2, 1, 64, 64), dtype=np.float32)
+    members, over = ensemble(3), symmetries(8)
+    answers = np.array(
+        [[bent(s.undo(member.network(s.apply(batch)))) for s in over] for member in members], dtype=np.float64
+    )
+    weights = np.repeat([member.weight for member in members], len(over)) / 6 / len(over)
+    middle = np.average(answers.reshape(24, *batch.shape), axis=0, weights=weights)
+    squares = np.average((answers.reshape(24, *batch.shape) - middle) ** 2, axis=0, weights=weights)
+    mean = np.average(
+        [bent(np.mean([s.undo(member.network(s.apply(batch))) for s in over], axis=0)) for member in members],
+        axis=0, weights=[1, 2, 3],
+    )  # fmt: skip
+    got = averaged(members, over)(batch)
+    np.testing.assert_allclose(got[:, :1], mean, atol=1e-6)
+    np.testing.assert_allclose(got[:, 1:], np.sqrt(squares), atol=1e-6)
+
+
+def test_memory_does_not_grow_with_the_number_of_answers():
+    batch = np.random.default_rng(0).random((2, 1, 64, 64), dtype=np.float32)
+
+    def peak(number: int, over: int) -> int:
+        predict = averaged(ensemble(number), symmetries(over))
+        tracemalloc.start()
+        predict(batch)
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used
+
+    assert peak(4, 8) < 1.2 * peak(1, 2)
