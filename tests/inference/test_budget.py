@@ -62,7 +62,7 @@ print(status("VmHWM") - before)
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells how much memory was taken")
 @pytest.mark.parametrize(
     ("grid", "turns", "members"),
-    [((1024, 4096, 256, 64), 1, 1), ((1024, 4096, 256, 64), 2, 1), ((1024, 4096, 128, 32), 1, 2)],
+    [((1024, 4096, 256, 64), 1, 1), ((1024, 4096, 256, 64), 8, 3), ((1024, 4096, 128, 32), 1, 2)],
 )
 def test_the_estimate_is_what_a_scan_takes(tmp_path, grid, turns, members):
     """Never less, or a budget would not hold; not much more, or scans that fit would be refused.
