@@ -202,9 +202,15 @@ def validated(model: type[_Params], values: Mapping[str, object], *, where: str)
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ParameterError(f"{where}: {key}: {first['msg']} (got {first['input']!r})") from None
+        raise ParameterError(f"{where}: {first_problem(error)} (got {error.errors()[0]['input']!r})") from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """Where and what the first thing is that pydantic found wrong, on one line."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    told = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {told}" if where else told
 
 
 def load_params(path: Path) -> PipelineParams:

@@ -27,7 +27,7 @@ def test_a_missing_section_takes_its_defaults(tmp_path):
     [
         ("scan: {threshold: 2}", "scan.threshold: Input should be less than 1"),
         ("scan: {treshold: 0.5}", "scan.treshold: Extra inputs are not permitted"),
-        ("scan: {tta: 3}", "scan.tta: Value error, should be 1, 2, 4 or 8"),
+        ("scan: {tta: 3}", "params.yaml: scan.tta: should be 1, 2, 4 or 8"),
         ("scan: [", "not valid YAML"),
     ],
 )
