@@ -12,7 +12,7 @@ def evaluate(
     root: Annotated[Path, typer.Option("--root", metavar="DIR", help="Folder of the dataset.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="metrics.json to write.")],
     model: Annotated[
-        str, typer.Option("--model", metavar="NAME|DIR", help="Shipped model or bundle folder.")
+        str, typer.Option("--model", metavar="NAME|DIR", help="Shipped model, or folder of a bundle or ensemble.")
     ] = "default",
     dataset: Annotated[
         str, typer.Option("--dataset", metavar="NAME", help="landslide4sense-rgb")
@@ -28,11 +28,11 @@ def evaluate(
     Example: landslide evaluate --model default --dataset landslide4sense-rgb --root landslide4sense_rgb --split test
     --out metrics.json
     """
-    from landslide_geo.models import load_model
+    from landslide_geo.models import load_ensemble
     from landslide_geo.training.evaluate import evaluate as run
     from landslide_geo.training.evaluate import write_metrics
 
-    metrics = run(load_model(model), dataset=dataset, root=root, split=split, tta=tta, threshold=threshold)
+    metrics = run(load_ensemble(model), dataset=dataset, root=root, split=split, tta=tta, threshold=threshold)
     write_metrics(metrics, out)
     typer.echo(
         f"{metrics['model']} on {dataset} {split}: "

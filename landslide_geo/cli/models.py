@@ -19,32 +19,37 @@ def list_models() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from landslide_geo.models import list_bundles, read_manifest
+    from landslide_geo.models import list_bundles
+    from landslide_geo.models.ensemble import open_ensemble
 
     table = Table("name", "architecture", "bands", "test F1", "description", box=box.SIMPLE)
     for name in list_bundles():
-        manifest = read_manifest(name)
-        f1 = manifest.metrics.get("test", {}).get("f1")
-        bands = " ".join(band.name for band in manifest.bands)
-        table.add_row(name, manifest.architecture, bands, "" if f1 is None else f"{f1:.3f}", manifest.description)
+        model = open_ensemble(name)
+        stated = model.manifest
+        f1 = stated["metrics"].get("test", {}).get("f1")
+        members = ", ".join(member.manifest.name for member, _ in model.models)
+        architecture = stated.get("architecture") or f"ensemble of {members}"
+        table.add_row(
+            name, architecture, " ".join(model.bands), "" if f1 is None else f"{f1:.3f}", stated["description"]
+        )
     Console().print(table)
 
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME|DIR", help="Shipped model or bundle folder.")],
+    name: Annotated[str, typer.Argument(metavar="NAME|DIR", help="Shipped model, or folder of a bundle or ensemble.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json as it is.")] = False,
 ) -> None:
     """Show what a model needs, how it decides, where it comes from, and its figures.
 
     Example: landslide models show default
     """
-    from landslide_geo.models import load_bundle
+    from landslide_geo.models.ensemble import card, load_ensemble
+    from landslide_geo.models.manifest import MANIFEST
 
-    bundle = load_bundle(name)
-    manifest = bundle.manifest
+    model = load_ensemble(name)
     if as_json:
-        typer.echo(manifest.model_dump_json(indent=2))
+        typer.echo((model.directory / MANIFEST).read_text(encoding="utf-8").rstrip())
         return
-    typer.echo((bundle.directory / "README.md").read_text(encoding="utf-8").rstrip())
-    typer.echo(f"\nSHA-256 of manifest and weights: {bundle.sha256}")
+    typer.echo(card(model))
+    typer.echo(f"\nSHA-256 of manifest and weights: {model.sha256}")

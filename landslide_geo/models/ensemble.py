@@ -15,9 +15,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from landslide_geo.config import first_problem
 from landslide_geo.errors import BundleError
 from landslide_geo.files import replacing
-from landslide_geo.models.bundle import find_bundle, list_bundles
+from landslide_geo.models.bundle import CARD, find_bundle, list_bundles
 from landslide_geo.models.manifest import MANIFEST, SCHEMA_VERSION, Threshold
 from landslide_geo.models.model import Model, open_model
 from landslide_geo.models.receptive_field import DeviceKind
@@ -131,9 +132,7 @@ def open_ensemble(name_or_dir: str | os.PathLike[str] = "default") -> Ensemble:
     try:
         stated = EnsembleManifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BundleError(f"{path}: {where}: {first['msg']}; mend it, or make the ensemble again") from None
+        raise BundleError(f"{path}: {first_problem(error)}; mend it, or make the ensemble again") from None
     models = tuple((_load_member(directory, member.bundle), member.weight) for member in stated.members)
     digest = hashlib.sha256(path.read_bytes())
     for model, _ in models:
@@ -178,3 +177,40 @@ def _load_member(directory: Path, bundle: str) -> Model:
     if is_ensemble(find_bundle(folder)):
         raise BundleError(f"{directory / MANIFEST}: member {bundle} is an ensemble itself; name its members instead")
     return open_model(folder)
+
+
+def card(ensemble: Ensemble) -> str:
+    """Markdown: a bundle's own card; for an ensemble without one, members, input, how it decides, and its figures."""
+    stated = ensemble.manifest
+    written = ensemble.directory / CARD
+    if written.is_file():
+        return written.read_text(encoding="utf-8").rstrip()
+    if "members" not in stated:
+        return f"# {ensemble.name}\n\n{stated['description']}"
+    members = "\n".join(
+        f"- {model.manifest.name} ({model.manifest.architecture}), weight {weight:g}, SHA-256 {model.sha256}"
+        for model, weight in ensemble.models
+    )
+    low, high = ensemble.gsd_m
+    threshold = stated["threshold"]
+    figures = "\n".join(
+        f"- {split}: " + ", ".join(f"{name} {value}" for name, value in values.items())
+        for split, values in stated["metrics"].items()
+    )
+    return f"""# {ensemble.name}
+
+{stated["description"]}
+
+## Members
+
+{members}
+
+Input: {", ".join(ensemble.bands)} at {low:g}–{high:g} m.
+Symmetries averaged by default: {ensemble.tta}.
+Decision threshold {threshold["value"]:g} on the mean of calibrated probabilities ({threshold["how"]}).
+
+## Figures
+
+{figures or "none measured"}
+
+Licence: {stated["licence"]}. Made {stated["created"]}."""

@@ -24,7 +24,7 @@ from landslide_geo.chips.augment import TTA_SYMMETRIES, symmetry, undo_symmetry
 from landslide_geo.chips.landslide4sense_rgb import BANDS, SPLITS, Patches
 from landslide_geo.config import StretchParams, TrainParams
 from landslide_geo.errors import DatasetError, OutputError, ParameterError
-from landslide_geo.models import Model
+from landslide_geo.models import Ensemble, Model
 from landslide_geo.scene.stretch import LocalStatistics, cell_statistics, stretch
 from landslide_geo.training.calibration import calibrate_histogram, expected_calibration_error
 from landslide_geo.training.metrics import Histogram
@@ -131,30 +131,62 @@ class Scores:
         return asdict(self)
 
 
-def score(model: Model, patches: Patches, *, tta: int | None = None, threshold: float | None = None) -> Scores:
-    """Scores of a model on patches, at its own threshold and with its own symmetries unless said otherwise."""
-    manifest = model.manifest
-    if model.bands != BANDS:
-        raise ParameterError(
-            f"model {manifest.name!r} takes the bands {', '.join(model.bands)}; these patches have {', '.join(BANDS)}"
+def mean_histogram(ensemble: Ensemble, patches: Patches, *, tta: int, batch_size: int = 16) -> Histogram:
+    """Histogram of an ensemble's probabilities, the weighted mean of calibrated ones, over all valid pixels.
+
+    Args:
+        ensemble: its members see the patches each in its own normalisation.
+        patches: labelled patches.
+        tta: symmetries that each member is averaged over.
+        batch_size: patches per call.
+    """
+    histogram = Histogram()
+    whole = sum(weight for _, weight in ensemble.models)
+    for start in range(0, len(patches), batch_size):
+        part = slice(start, start + batch_size)
+        some = Patches(patches.ids[part], patches.images[part], patches.masks[part], patches.valid[part])
+        mean = np.zeros(some.masks.shape, np.float64)
+        for model, weight in ensemble.models:
+            raw = averaged(model.probabilities, normalise(some, model.manifest.normalisation), tta)[:, 0]
+            mean += weight / whole * model.calibrate(np.clip(raw, 0, 1))
+        histogram.add(mean.astype(np.float32), some.masks, some.valid)
+    return histogram
+
+
+def score(
+    model: Model | Ensemble, patches: Patches, *, tta: int | None = None, threshold: float | None = None
+) -> Scores:
+    """Scores of a model or an ensemble on patches, at its own threshold and with its own symmetries unless said."""
+    for member in [member for member, _ in model.models] if isinstance(model, Ensemble) else [model]:
+        if member.bands != BANDS:
+            raise ParameterError(
+                f"model {member.manifest.name!r} takes the bands {', '.join(member.bands)}; these patches have "
+                f"{', '.join(BANDS)}"
+            )
+    if isinstance(model, Ensemble):
+        histogram = mean_histogram(model, patches, tta=model.tta if tta is None else tta)
+    else:
+        manifest = model.manifest
+        raw = raw_histogram(
+            model.probabilities, patches, normalisation=manifest.normalisation, tta=manifest.tta if tta is None else tta
         )
-    raw = raw_histogram(
-        model.probabilities, patches, normalisation=manifest.normalisation, tta=manifest.tta if tta is None else tta
-    )
-    return Scores.of(
-        calibrate_histogram(raw, manifest.calibration),
-        threshold=model.threshold if threshold is None else threshold,
-        patches=len(patches),
-    )
+        histogram = calibrate_histogram(raw, manifest.calibration)
+    return Scores.of(histogram, threshold=model.threshold if threshold is None else threshold, patches=len(patches))
 
 
 def evaluate(
-    model: Model, *, dataset: str, root: Path, split: str, tta: int | None = None, threshold: float | None = None
+    model: Model | Ensemble,
+    *,
+    dataset: str,
+    root: Path,
+    split: str,
+    tta: int | None = None,
+    threshold: float | None = None,
 ) -> dict[str, Any]:
     """The content of ``metrics.json``.
 
     Args:
-        model: to score.
+        model: to score; one from :func:`landslide_geo.models.load_ensemble` may be a single model.
         dataset: one of :data:`DATASETS`.
         root: folder of the dataset.
         split: ``train``, ``validation`` or ``test``.
@@ -176,17 +208,24 @@ def evaluate(
         raise DatasetError(f"split {split!r} is not known; use one of {', '.join(SPLITS)}")
     drawn = TrainParams()
     patches = landslide4sense_rgb.read(root, known, test_patches=drawn.test_patches, seed=drawn.split_seed)
+    if isinstance(model, Ensemble) and model.sha256 == model.models[0][0].sha256:
+        model = model.models[0][0]  # a model as an ensemble of one
     scores = score(model, patches, tta=tta, threshold=threshold)
+    if isinstance(model, Ensemble):
+        name, usual = model.name, model.tta
+        seed: Any = [member.manifest.training.seed for member, _ in model.models]
+    else:
+        name, usual, seed = model.manifest.name, model.manifest.tta, model.manifest.training.seed
     return scores.to_json() | {
         "unit": "pixel",
-        "model": model.manifest.name,
+        "model": name,
         "model_sha256": model.sha256,
         "dataset": dataset,
         "split": split,
         "split_seed": drawn.split_seed,
         "test_patches": drawn.test_patches,
-        "tta": model.manifest.tta if tta is None else tta,
-        "seed": model.manifest.training.seed,
+        "tta": usual if tta is None else tta,
+        "seed": seed,
         "hardware": hardware(),
     }
 

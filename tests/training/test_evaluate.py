@@ -15,12 +15,22 @@ from typer.testing import CliRunner
 
 from landslide_geo.chips import landslide4sense_rgb
 from landslide_geo.chips.landslide4sense_rgb import Patches
+from landslide_geo.cli import models
 from landslide_geo.cli.evaluate import evaluate as evaluate_command
 from landslide_geo.cli.train import train as train_command
 from landslide_geo.config import TrainParams
 from landslide_geo.errors import DatasetError, OutputError, ParameterError
-from landslide_geo.models import list_bundles, load_model
-from landslide_geo.training.evaluate import evaluate, score, write_metrics
+from landslide_geo.models import (
+    EnsembleManifest,
+    EnsembleMember,
+    find_bundle,
+    list_bundles,
+    load_ensemble,
+    load_model,
+    save_ensemble,
+)
+from landslide_geo.models.manifest import Threshold
+from landslide_geo.training.evaluate import averaged, evaluate, normalise, score, write_metrics
 
 RULE = "red_minus_green"
 
@@ -137,3 +147,66 @@ def test_the_shipped_model_beats_the_rule_on_a_part_of_validation(mirror: Path) 
     assert scores["default"].f1 > scores[RULE].f1 + 0.05
     assert scores["default"].auc is not None
     assert scores["default"].auc > 0.95
+
+
+def ensemble(folder: Path, **weights: float) -> Path:
+    manifest = EnsembleManifest(
+        name="both",
+        description="the network and the rule",
+        members=tuple(EnsembleMember(bundle=bundle, weight=weight) for bundle, weight in weights.items()),
+        threshold=Threshold(value=load_model(RULE).threshold, how="for this test"),
+        metrics={"test": {"f1": 0.7}},
+        licence="CC0-1.0",
+        created="2026-11-21T00:00:00Z",
+    )
+    save_ensemble(folder, manifest)
+    return folder
+
+
+def metrics(root: Path, model: str | Path, out: Path) -> dict[str, object]:
+    arguments = ["evaluate", "--model", str(model), "--root", str(root), "--split", "validation", "--out", str(out)]
+    done = CliRunner().invoke(app(), arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    return json.loads(out.read_text())
+
+
+def test_an_ensemble_is_scored_by_the_mean_of_its_members(root: Path, tmp_path: Path) -> None:
+    alone = metrics(root, RULE, tmp_path / "alone.json")
+    twice = metrics(root, ensemble(tmp_path / "twice", red_minus_green=1), tmp_path / "twice.json")
+    for key in ("f1", "iou", "n", "threshold", "prevalence", "tta"):
+        assert twice[key] == pytest.approx(alone[key], abs=2e-3), "an ensemble of the rule alone is the rule"
+    assert twice["model"] == "both"
+    both = ensemble(tmp_path / "both", default=3, red_minus_green=1)
+    drawn = TrainParams()
+    patches = landslide4sense_rgb.read(root, "validation", test_patches=drawn.test_patches, seed=drawn.split_seed)
+    members = load_ensemble(both).models
+    expected = np.zeros(patches.masks.shape)
+    for (model, _), share in zip(members, (0.75, 0.25), strict=True):
+        images = normalise(patches, model.manifest.normalisation)
+        expected += share * model.calibrate(averaged(model.probabilities, images, 1)[:, 0])
+    positive = expected >= load_ensemble(both).threshold
+    f1 = 2 * (positive & patches.masks).sum() / (positive.sum() + patches.masks.sum())
+    found = metrics(root, both, tmp_path / "both.json")
+    assert found["f1"] == pytest.approx(f1, abs=2e-3)
+    assert found["model_sha256"] == load_ensemble(both).sha256
+    assert found["seed"] == [model.manifest.training.seed for model, _ in members]
+
+
+def test_models_list_and_show_know_ensembles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = ensemble(tmp_path / "shipped/both", default=3, red_minus_green=1)
+    shown = CliRunner().invoke(models.app, ["show", str(both)], catch_exceptions=False).stdout
+    for words in ("weight 3", "red_minus_green", "Decision threshold 0.13", "f1 0.7", load_ensemble(both).sha256):
+        assert words in shown
+    as_json = CliRunner().invoke(models.app, ["show", str(both), "--json"], catch_exceptions=False).stdout
+    assert json.loads(as_json)["members"][0] == {"bundle": "default", "weight": 3}
+    for name in list_bundles():
+        (tmp_path / "shipped" / name).symlink_to(find_bundle(name))
+        assert (
+            find_bundle(name).joinpath("README.md").read_text().rstrip()
+            in CliRunner().invoke(models.app, ["show", name], catch_exceptions=False).stdout
+        )
+    monkeypatch.setattr("landslide_geo.models.bundle.shipped_directory", lambda: tmp_path / "shipped")
+    monkeypatch.setenv("COLUMNS", "200")
+    listed = CliRunner().invoke(models.app, ["list"], catch_exceptions=False).stdout
+    assert "ensemble of default, red_minus_green" in listed
+    assert "0.700" in listed
