@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -25,6 +25,10 @@ app = typer.Typer(
 
 #: Typer carries its own copy of click and exports only some of click's exceptions; this is the root of usage errors.
 _USAGE_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+
+#: Exit code after Ctrl-C, as shells have it.
+_CTRL_C: Final = 130
 
 
 def _version(show: bool) -> None:
@@ -74,10 +78,8 @@ def run(arguments: list[str]) -> int:
         )
     except LandslideError as error:
         return _fail(str(error), 2, debug)
-    except typer.Abort:
-        return _fail("interrupted", 130, debug)
-    except KeyboardInterrupt:
-        return _fail("interrupted; run the same command with --resume to go on", 130, debug)
+    except (typer.Abort, KeyboardInterrupt):
+        return _fail(_interrupted(arguments), _CTRL_C, debug)
     except _USAGE_ERROR as error:
         context = getattr(error, "ctx", None)
         hint = f" See: {context.command_path} --help" if context is not None else ""
@@ -87,7 +89,19 @@ def run(arguments: list[str]) -> int:
         return 1
     except Exception as error:
         return _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)", 1, debug)
+    if result == _CTRL_C:  # that is how Typer hands on a KeyboardInterrupt
+        return _fail(_interrupted(arguments), _CTRL_C, debug)
     return result if isinstance(result, int) else 0
+
+
+def _interrupted(arguments: list[str]) -> str:
+    """What to say after Ctrl-C: how to go on, where the command can."""
+    command = next((argument for argument in arguments if not argument.startswith("-")), "")
+    how = {
+        "scan": "run the same command with --resume to go on",
+        **dict.fromkeys(("fetch", "train", "demo"), "run the same command again to go on"),
+    }.get(command)
+    return f"interrupted; {how}" if how else "interrupted"
 
 
 def _fail(message: str, code: int, debug: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,9 +91,11 @@ def connected(workers: int | None, scheduler: str | None) -> Iterator[Client]:
                 processes=True,
                 memory_limit=0,  # the engine keeps its own budget
                 dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,  # what matters becomes an error here, of one line
             ) as local,
             Client(local) as client,
         ):
+            client.run(_ignore_interrupts)
             yield client
     except KilledWorker as error:
         raise ClusterError(
@@ -106,6 +109,11 @@ def connected(workers: int | None, scheduler: str | None) -> Iterator[Client]:
         ) from None
     finally:
         log.setLevel(level)
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C in a terminal reaches all processes; this one ends its workers itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _client(scheduler: str) -> Client:

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import geopandas as gpd
@@ -138,3 +143,26 @@ def test_doctor_tries_things_and_says_what_it_found(capfd):
     assert checks["raster drivers"]["works"]
     assert checks["network on CPU"]["works"]
     assert "internet" not in checks
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("workers", [[], ["--workers", "1"]])
+def test_after_ctrl_c_one_line_tells_how_to_go_on(workers, files, tmp_path):
+    out = tmp_path / "out"
+    # Many small windows one by one, so that there is time to press the keys.
+    windows = ["--window", "32", "--overlap", "26", "--batch-size", "1", "--model", "red_minus_green", "--quiet"]
+    arguments = ["scan", *[files[name] for name in RGB], "--out", str(out), *windows, *workers]
+    program = [sys.executable, "-c", "from landslide_geo.cli.main import main; main()"]
+    process = subprocess.Popen([*program, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    end = time.monotonic() + 60
+    while not list(out.glob(".partial-*/strips/strip-*")):
+        assert time.monotonic() < end
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: all processes of the group get it
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told == "error: interrupted; run the same command with --resume to go on\n"
+    assert not (out / "scan.json").exists()
+    assert run([*arguments, "--resume"]) == 0
+    assert json.loads((out / "scan.json").read_text())["windows"]["strips_resumed"] > 0
