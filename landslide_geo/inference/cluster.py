@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from landslide_geo.errors import ClusterError, ParameterError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 _T = TypeVar("_T")
 _PACKAGE: Final = "landslide-geo"
@@ -67,12 +67,13 @@ def connected(workers: int | None, scheduler: str | None) -> Iterator[Client]:
     """A client of a local cluster of ``workers`` processes that lives as long as the block, or of one that runs.
 
     Raises:
-        ParameterError: the scheduler cannot be reached, or has no workers, or one with another version of the package.
+        ParameterError: the scheduler cannot be reached, or has no workers, or one with another version of the package;
+            processes cannot be started.
         ClusterError: the scheduler or too many workers were lost.
     """
     from concurrent.futures import CancelledError
 
-    from distributed import Client, KilledWorker, LocalCluster
+    from distributed import Client, KilledWorker
     from distributed.comm import CommClosedError
 
     # What it has to say about a lost scheduler is said below.
@@ -84,17 +85,7 @@ def connected(workers: int | None, scheduler: str | None) -> Iterator[Client]:
             with _client(scheduler) as client:
                 yield client
             return
-        with (
-            LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                memory_limit=0,  # the engine keeps its own budget
-                dashboard_address="127.0.0.1:0",
-                silence_logs=logging.CRITICAL,  # what matters becomes an error here, of one line
-            ) as local,
-            Client(local) as client,
-        ):
+        with _local(workers) as local, Client(local) as client:
             client.run(_ignore_interrupts)
             yield client
     except KilledWorker as error:
@@ -109,6 +100,25 @@ def connected(workers: int | None, scheduler: str | None) -> Iterator[Client]:
         ) from None
     finally:
         log.setLevel(level)
+
+
+def _local(workers: int | None) -> LocalCluster:
+    from distributed import LocalCluster
+
+    try:
+        return LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=0,  # the engine keeps its own budget
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,  # what matters becomes an error here, of one line
+        )
+    except (RuntimeError, OSError) as error:
+        raise ParameterError(
+            f"workers {workers}: their processes cannot be started ({_reason(error)}); in a script, call from under "
+            '`if __name__ == "__main__":`, since each of them imports the script'
+        ) from None
 
 
 def _ignore_interrupts() -> None:

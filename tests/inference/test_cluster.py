@@ -226,3 +226,14 @@ def test_no_more_processes_are_started_than_there_are_parts(raster, tmp_path, mo
     predict_raster(raster, linear, tmp_path / "out.tif", workers=4, **WINDOWS)
     assert started == [1]
     assert_exact(read_raster(tmp_path / "out.tif"), over(VALUES, np.True_))
+
+
+@pytest.mark.integration
+def test_a_script_without_a_guard_is_told_of_it(raster, tmp_path):
+    (tmp_path / "script.py").write_text(
+        "from landslide_geo import predict_raster\n"
+        f"predict_raster({str(raster)!r}, abs, {str(tmp_path / 'new/out.tif')!r}, workers=1, progress=False)\n"
+    )
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=False)
+    assert 'call from under `if __name__ == "__main__":`' in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "new").exists()
