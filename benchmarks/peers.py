@@ -10,7 +10,6 @@ import importlib
 import logging
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from torch import nn
 
 from benchmarks.inputs import BANDS
 from benchmarks.network import BATCH, OVERLAP, WINDOW
+from landslide_geo.pipeline.record import installed as installed_packages
 
 #: Border that terratorch cuts off each window.
 _DELTA = 8
@@ -126,15 +126,7 @@ _LARGEST = {"geo-inference": 2048, "geoai-py": 2048}
 
 def installed(size: int = 0) -> dict[str, str]:
     """Versions of the peers that are here, and run on rasters of that size."""
-    found = {}
-    for name in _PEERS:
-        if size > _LARGEST.get(name, size):
-            continue
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return installed_packages(name for name in _PEERS if size <= _LARGEST.get(name, size))
 
 
 def whole_scan(peer: str, source: Path, network: nn.Module, out: Path) -> Scan:

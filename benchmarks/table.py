@@ -6,13 +6,13 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from benchmarks.memory import Growth
 from benchmarks.rounds import Rounds
 from benchmarks.scan import Steps
+from landslide_geo.pipeline.record import installed
 
 _BEGIN, _END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 #: What decides how fast a CPU multiplies small numbers.
@@ -56,12 +56,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "gdal": _gdal(),
     }
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return found | installed(_PACKAGES)
 
 
 def markdown(

@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -63,8 +63,13 @@ def scan_key(facts: Mapping[str, Any]) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of the program and of the libraries that decide its numbers."""
-    found = {"landslide-geo": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
+    return {"landslide-geo": __version__, "python": platform.python_version()} | installed(_PACKAGES)
+
+
+def installed(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of those of some packages that are installed."""
+    found = {}
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
