@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 from safetensors import SafetensorError
 
+from landslide_geo.config import first_problem
 from landslide_geo.errors import BundleError, ParameterError
 from landslide_geo.models.manifest import MANIFEST, WEIGHTS, BundleManifest
 from landslide_geo.models.registry import build
@@ -113,12 +114,7 @@ def read_manifest(name_or_dir: str | os.PathLike[str]) -> BundleManifest:
     try:
         return BundleManifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        told = first["msg"].removeprefix("Value error, ")
-        raise BundleError(
-            f"{path}: {f'{where}: ' if where else ''}{told}; make the bundle again with `landslide train`"
-        ) from None
+        raise BundleError(f"{path}: {first_problem(error)}; make the bundle again with `landslide train`") from None
     except OSError as error:
         raise BundleError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
 

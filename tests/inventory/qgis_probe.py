@@ -1,6 +1,7 @@
 """Run by QGIS's own Python, not by the tests': opens a file in QGIS off-screen and reports what QGIS makes of it.
 
     python3 qgis_probe.py gpkg FILE.gpkg OUT.png
+    python3 qgis_probe.py changes FILE.gpkg OUT.png
     python3 qgis_probe.py project FILE.qgz OUT.png
 
 Prints one JSON object on the last line.
@@ -61,16 +62,19 @@ def main(kind, path, out):
     app = QgsApplication([], False)
     app.initQgis()
     report = {"layers": [], "visible": []}
-    if kind == "gpkg":
-        names = ["crowns", "landslides", "reviewed_extent", "visibility"]
+    if kind in ("gpkg", "changes"):
+        names = ["changes"] if kind == "changes" else ["crowns", "landslides", "reviewed_extent", "visibility"]
         layers = [QgsVectorLayer(f"{path}|layername={name}", name, "ogr") for name in names]
         for layer in layers:
             about = describe(layer)
             message, about["default_style"] = layer.loadDefaultStyle()
             about["style_message"] = message
+            related, _, styles, *_ = layer.listStylesInDatabase()  # the layer's own first
+            about["styles"] = styles[:related]
             report["layers"].append(about)
-        extent = layers[1].extent() if layers[1].featureCount() else layers[3].extent()
-        drawn, crs = layers, layers[1].crs()
+        main_layer = layers[names.index("landslides")] if "landslides" in names else layers[0]
+        extent = main_layer.extent() if main_layer.featureCount() else layers[-1].extent()
+        drawn, crs = layers, main_layer.crs()
     else:
         project = QgsProject.instance()
         report["read"] = project.read(path)

@@ -8,12 +8,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pytest
 from inventory_scenes import CRS, PROVENANCE, layers, ramp, square, write
 from PIL import Image
+from shapely import box
 
 from landslide_geo.inventory import schema, style, vectorize, write_geopackage
+from landslide_geo.pipeline.inventories import compare_files
 from landslide_geo.report import write_review_project
 
 pytestmark = pytest.mark.integration
@@ -90,6 +93,7 @@ def test_geopackage_opens_styled(scan: Path, tmp_path: Path) -> None:
     assert landslides["labels"]
     assert landslides["label_scale"] == 25000
     assert "area_m2" in landslides["label_expression"]
+    assert sorted(landslides["styles"]) == ["landslides by confidence", "landslides by review status"]
     assert found["visibility"]["attribute"] == "code"
     assert len(colours(tmp_path / "map.png")) > 20  # fills, outlines, labels: not blank
 
@@ -104,6 +108,22 @@ def test_forms_offer_what_may_be_entered(scan: Path, tmp_path: Path) -> None:
     assert landslides["types"]["date_post"] == "Date"
     assert landslides["types"]["detected_at"] == "DateTime"
     assert landslides["types"]["touches_edge"] == "Boolean"
+
+
+def test_changes_open_styled(tmp_path: Path) -> None:
+    old = gpd.GeoDataFrame(geometry=[box(0, 0, 30, 30), box(100, 0, 130, 30)], crs=CRS)
+    new = gpd.GeoDataFrame(geometry=[box(0, 0, 30, 60), box(0, 100, 30, 130)], crs=CRS)
+    for name, frame in (("old", old), ("new", new)):
+        frame.to_file(tmp_path / f"{name}.gpkg")
+    compare_files(tmp_path / "old.gpkg", tmp_path / "new.gpkg", tmp_path / "changes.gpkg")
+    (layer,) = probe("changes", tmp_path / "changes.gpkg", tmp_path / "map.png")["layers"]
+    assert layer["default_style"], layer["style_message"]
+    assert layer["attribute"] == "status"
+    assert set(layer["categories"]) == set(schema.STATUS)
+    assert len(set(layer["categories"].values())) == len(schema.STATUS)
+    assert layer["features"] == 3
+    assert {"#d55e00", "#e69f00", "#009e73"} <= set(layer["categories"].values())  # new, grown, gone
+    assert len(colours(tmp_path / "map.png")) > 6
 
 
 def test_review_project_opens_whole_also_where_it_was_moved(scan: Path, tmp_path: Path) -> None:
