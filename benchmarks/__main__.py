@@ -11,10 +11,10 @@ from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import engine, inputs, memory, network, peers, rounds, scan, table
+from benchmarks import engine, inputs, memory, network, peers, polygons, rounds, scan, table
 from benchmarks.table import Goal
 
-PARTS = ("speed", "memory", "scan")
+PARTS = ("speed", "memory", "scan", "polygons")
 #: Of rasters for the speed and the scan; and (height, width) of rasters for memory, whose first one is the measure.
 SIZES = {False: (2048, 4096), True: (512,)}
 SHAPES = {
@@ -24,6 +24,8 @@ SHAPES = {
 #: Share of a peer's time that is to be enough whatever the precision, where it is not the same for all.
 PEER_LIMITS = {"geo-inference": 0.5, "geoai-py": 0.5}
 SCAN_SIZE = {False: 4096, True: 384}
+#: Of rasters to outline: for the speed, and for the memory.
+POLYGON_SIZES = {False: (8192, 16384), True: (512, 1024)}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,7 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
         if "scan" in parts:
             scans.append(scan.measured(folder, SCAN_SIZE[args.quick]))
             _say(f"scan: {scans[-1]}")
-    text = table.markdown(facts, timed, growths, scans, quick=args.quick)
+        outlined = []
+        if "polygons" in parts:
+            outlined.append(_polygons(folder, count, *POLYGON_SIZES[args.quick]))
+    text = table.markdown(facts, timed, growths, scans, outlined, quick=args.quick)
     print(text)
     if args.json is not None:
         raw = {
@@ -55,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
             "speed": [asdict(found) for found, _ in timed],
             "memory": [asdict(growth) for growth in growths],
             "scan": [asdict(steps) for steps in scans],
+            "polygons": [[asdict(found), asdict(held)] for found, _, held in outlined],
         }
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
@@ -86,6 +92,15 @@ def _speed(folder: Path, size: int, count: int, args: argparse.Namespace) -> tup
         contestants[peer] = peers.whole_scan(peer, source, theirs, out)
     found = rounds.timed(f"{size}²", contestants, rounds=count, pixels=size * size, say=_say)
     return found, goals
+
+
+def _polygons(folder: Path, count: int, size: int, larger: int) -> tuple[rounds.Rounds, list[Goal], polygons.Held]:
+    """Polygons streamed and at once, and what the streamed ones of a larger raster take in memory."""
+    both = polygons.contestants(folder, size)
+    found = rounds.timed(f"{size}² polygons", both, rounds=count, pixels=size * size, say=_say)
+    held = polygons.held(folder, larger)
+    _say(f"polygons: {held}")
+    return found, [Goal(polygons.OURS, polygons.THEIRS, 1.0)], held
 
 
 def _has_bfloat16() -> bool:

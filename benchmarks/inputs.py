@@ -35,8 +35,9 @@ def cog(folder: Path, size: int) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
 
         def read(block: Block) -> np.ndarray:
-            tiles = [_ground(block.row // _TILE, col)[:, : block.height] for col in range(-(-size // _TILE))]
-            return np.concatenate(tiles, axis=2)[:, :, :size]
+            cols = range(block.col // _TILE, -(-(block.col + block.width) // _TILE))
+            tiles = [_ground(block.row // _TILE, col)[:, : block.height] for col in cols]
+            return np.concatenate(tiles, axis=2)[:, :, : block.width]
 
         write_cog(
             path, GeoBox((size, size), _TRANSFORM, _CRS), read, count=BANDS, dtype="uint16", nodata=0,

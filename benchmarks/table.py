@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.memory import Growth
+from benchmarks.polygons import Held
 from benchmarks.rounds import Rounds
 from benchmarks.scan import Steps
 from landslide_geo.pipeline.record import installed
@@ -64,6 +65,7 @@ def markdown(
     rounds: Sequence[tuple[Rounds, Sequence[Goal]]],
     growths: Sequence[Growth],
     scans: Sequence[Steps],
+    outlined: Sequence[tuple[Rounds, Sequence[Goal], Held]],
     *,
     quick: bool,
 ) -> str:
@@ -77,6 +79,12 @@ def markdown(
         parts.append(_memory_table(growths))
     if scans:
         parts += [_scan_table(steps) for steps in scans]
+    for timed, goals, held in outlined:
+        parts.append(_speed_table([(timed, goals)]))
+        parts.append(
+            f"Polygons of a {held.size}² raster: {held.objects:,} objects in {held.seconds:.1f} s, "
+            f"{held.growth_mb:.0f} MB."
+        )
     return "\n\n".join(parts) + "\n"
 
 
