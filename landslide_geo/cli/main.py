@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from landslide_geo.cli import compare, demo, doctor, evaluate, fetch, models, scan, score, train, vectorize
+from landslide_geo.cli import compare, demo, doctor, evaluate, export, fetch, models, scan, score, train, vectorize
 from landslide_geo.errors import LandslideError
 from landslide_geo.version import __version__
 
@@ -53,6 +53,7 @@ for name, function in (
     ("vectorize", vectorize.vectorize),
     ("compare", compare.compare),
     ("score", score.score),
+    ("export", export.export),
     ("train", train.train),
     ("evaluate", evaluate.evaluate),
     ("demo", demo.demo),

@@ -1,0 +1,30 @@
+"""``landslide export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    inventory: Annotated[Path, typer.Argument(metavar="FILE.gpkg", help="landslides.gpkg of a scan.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="geoparquet, flatgeobuf, geojson or coolr.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="File to write. Default: beside the inventory.")
+    ] = None,
+    rejected: Annotated[bool, typer.Option("--rejected", help="With polygons that a reviewer rejected.")] = False,
+) -> None:
+    """Write the landslides of an inventory in another format.
+
+    coolr is the table of NASA's Cooperative Open Online Landslide Repository.
+
+    Example: landslide export out/landslides.gpkg --to geojson
+    """
+    from landslide_geo.inventory.export import FORMATS
+    from landslide_geo.inventory.export import export as run
+
+    target = out or inventory.with_suffix(FORMATS[to][0] if to in FORMATS else ".out")
+    count = run(inventory, target, to=to, rejected=rejected)
+    typer.echo(f"{count:,} landslides → {target}")

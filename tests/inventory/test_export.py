@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from inventory_scenes import CRS, PROVENANCE, layers, square
+
+from landslide_geo.cli.main import run
+from landslide_geo.errors import InventoryError, ParameterError, SourceNotFoundError
+from landslide_geo.inventory import schema, vectorize, write_geopackage
+from landslide_geo.inventory.export import COOLR_FIELDS, FORMATS, export
+
+SHAPE = (60, 60)
+
+
+@pytest.fixture(scope="module")
+def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two landslides, the second rejected."""
+    folder = tmp_path_factory.mktemp("inventory")
+    mask = square(SHAPE, 5, 5, 10) | square(SHAPE, 30, 30, 12)
+    found = vectorize(layers(folder, mask), PROVENANCE, threshold=0.5, min_area_m2=900, min_slope_deg=0)
+    found.landslides.loc[1, ["review_status", "reject_reason"]] = ["rejected", "field"]
+    write_geopackage(folder / "landslides.gpkg", found)
+    return folder / "landslides.gpkg"
+
+
+@pytest.mark.parametrize("to", ["geoparquet", "flatgeobuf", "geojson"])
+def test_what_is_read_back_is_what_was_written(inventory: Path, tmp_path: Path, to: str) -> None:
+    out = tmp_path / f"out{FORMATS[to][0]}"
+    assert export(inventory, out, to=to, rejected=True) == 2
+    original = gpd.read_file(inventory, layer="landslides")
+    found = gpd.read_parquet(out) if to == "geoparquet" else gpd.read_file(out)
+    found = found.set_index("landslide_id").loc[original["landslide_id"]].reset_index()
+    assert {field.name for field in schema.LANDSLIDES.fields} <= set(found.columns)
+    np.testing.assert_allclose(found["area_m2"], original["area_m2"])
+    np.testing.assert_allclose(found.to_crs(CRS).area, original.area, rtol=1e-4)
+    assert [str(day)[:10] for day in found["date_post"]] == [str(day)[:10] for day in original["date_post"]]
+    assert found["review_status"].tolist() == ["unreviewed", "rejected"]
+
+
+def test_rejected_polygons_are_left_out_unless_asked_for(inventory: Path, tmp_path: Path) -> None:
+    assert export(inventory, tmp_path / "a.geojson", to="geojson") == 1
+
+
+def test_geojson_follows_its_standard(inventory: Path, tmp_path: Path) -> None:
+    export(inventory, tmp_path / "a.geojson", to="geojson")
+    told = json.loads((tmp_path / "a.geojson").read_text())
+    assert "crs" not in told
+    (feature,) = told["features"]
+    shape = shapely.geometry.shape(feature["geometry"])
+    assert -180 <= shape.bounds[0] <= 180
+    assert all(shapely.is_ccw(part.exterior) for part in shape.geoms)
+
+
+def test_coolr_has_the_columns_of_the_repository(inventory: Path, tmp_path: Path) -> None:
+    export(inventory, tmp_path / "a.csv", to="coolr")
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert tuple(row) == COOLR_FIELDS
+    original = gpd.read_file(inventory, layer="landslides").iloc[0]
+    assert row["event_id"] == original["landslide_id"]
+    for name, short in (("latitude", "lat"), ("longitude", "lon")):
+        assert float(row[name]) == pytest.approx(original[short], abs=1e-6)
+    assert row["landslide_trigger"] == "unknown"
+    assert row["event_date"] == ("" if PROVENANCE.event_date is None else PROVENANCE.event_date.isoformat())
+    assert "area 10000 m2" in row["notes"]
+
+
+def test_mistakes_are_named_and_nothing_is_written(inventory: Path, tmp_path: Path, capsys) -> None:
+    with pytest.raises(ParameterError, match="use one of geoparquet"):
+        export(inventory, tmp_path / "a.kml", to="kml")
+    with pytest.raises(ParameterError, match=r"ends with \.parquet"):
+        export(inventory, tmp_path / "a.csv", to="geoparquet")
+    with pytest.raises(SourceNotFoundError):
+        export(tmp_path / "none.gpkg", tmp_path / "a.csv", to="coolr")
+    (tmp_path / "bad.gpkg").write_text("no")
+    with pytest.raises(InventoryError):
+        export(tmp_path / "bad.gpkg", tmp_path / "a.csv", to="coolr")
+    assert not (tmp_path / "a.csv").exists()
+    assert run(["export", str(inventory), "--to", "kml"]) == 2
+    assert "geoparquet" in capsys.readouterr().err
+    assert run(["export", str(inventory), "--to", "coolr", "--out", str(tmp_path / "a.csv")]) == 0
+    assert "1 landslides" in capsys.readouterr().out
