@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,9 +32,7 @@ def offers() -> list[Candidate]:
     """What OpenVINO offers on this machine: a reduced precision only where the processor computes in it."""
     if find_spec("openvino") is None:
         return []
-    import openvino
-
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    able = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     reduced = [precision for precision, capability in _CAPABILITIES.items() if capability in able]
     return [Candidate("openvino", precision, "cpu") for precision in (*reduced, "float32")]
 
@@ -83,9 +82,21 @@ class OpenVinoBackend:
 
         if (height, width) not in self._requests:
             self._model.reshape({0: openvino.PartialShape([-1, self._bands, height, width])})
-            compiled = openvino.Core().compile_model(self._model, "CPU", self._options)
+            compiled = _core().compile_model(self._model, "CPU", self._options)
             self._requests[height, width] = compiled.create_infer_request()
         return self._requests[height, width]
+
+
+@cache
+def _core() -> Any:
+    """The library's core, one for the process and never given up.
+
+    Each core puts a signal stack of its own in place of the one before and, when it goes, that one back. Of several
+    that go in another order the last leaves one that is there no more: the next Ctrl-C would be a segmentation fault.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def _converted(network: nn.Module, shape: Shape) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -269,3 +271,27 @@ def test_an_import_loads_no_library() -> None:
     code = "import sys; import landslide_geo.inference.backends; print({'openvino', 'onnxruntime'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_ctrl_c_is_no_segmentation_fault_after_back_ends_have_come_and_gone():
+    """In a process of its own, for a fault would end this one."""
+    code = """
+import faulthandler, gc, os, signal, time
+faulthandler.enable()  # with a signal stack of its own, as pytest and many a server have it
+import torch
+from landslide_geo.inference.backends import open_backend
+opened = [
+    open_backend(torch.nn.Conv2d(1, 1, 3, padding=1), backend="openvino", bands=1, window=size, batch_size=1)
+    for size in (64, 96, 128)
+]
+while opened:
+    del opened[0]
+    gc.collect()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(5)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr[-500:]
