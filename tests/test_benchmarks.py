@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import rasterio
 
-from benchmarks import engine, inputs, memory, rounds, scan, table
+from benchmarks import engine, inputs, memory, polygons, rounds, scan, table
 from benchmarks.memory import Growth
+from benchmarks.polygons import Held
 from benchmarks.scan import Steps
 from benchmarks.table import Goal
 
@@ -55,7 +56,9 @@ def test_the_tables_say_what_goal_was_missed_and_find_their_place(tmp_path):
     goals = [Goal("ours", "theirs", 1.0), Goal("ours", "bare", 1.1)]
     growths = [Growth(64, 64, 1024, 500, 600, 1.0), Growth(128, 64, 1024, 500, 620, 2.0)]
     steps = [Steps(64, 3, 9.0, {"network": 1.0, "report": 2.0})]
-    text = table.markdown(table.machine(), [(given, goals)], growths, steps, quick=False)
+    outlined = [(given, goals[:1], Held(64, 12, 3.4, 0.5))]
+    text = table.markdown(table.machine(), [(given, goals)], growths, steps, outlined, quick=False)
+    assert "Polygons of a 64² raster: 12 objects in 0.5 s, 3 MB." in text
     assert "0.550 × theirs (0.500–0.600), ≤ 1.00" in text
     assert "2.200 × bare (2.000–2.400), **not** ≤ 1.10" in text
     assert "| 128 × 64 | 500 | 120 | ≤ 1024 | 1.20, **not** ≤ 1.10 | 2.0 |" in text
@@ -72,3 +75,8 @@ def test_the_tables_say_what_goal_was_missed_and_find_their_place(tmp_path):
     (tmp_path / "other.md").write_text("no mark")
     with pytest.raises(ValueError, match="has no"):
         table.write_between_marks(tmp_path / "other.md", text)
+
+
+def test_both_ways_to_polygons_find_the_same_objects(tmp_path):
+    both = polygons.contestants(tmp_path, 512)
+    assert both[polygons.OURS]() == both[polygons.THEIRS]() > 50

@@ -55,7 +55,11 @@ def test_repro_fetches_scans_and_vectorizes_and_a_second_one_does_nothing(checko
     assert "Running stage" not in again
     assert again.count("didn't change, skipping") == 3
     # A parameter of one stage runs that stage and what follows, nothing before.
-    params.write_text(params.read_text().replace("vectorize:\n  min_area_m2: 900", "vectorize:\n  min_area_m2: 5000"))
+    params.write_text(
+        params.read_text().replace(
+            "vectorize:\n  grow: 0.8\n  min_area_m2: 900", "vectorize:\n  grow: 0.8\n  min_area_m2: 5000"
+        )
+    )
     changed = dvc(checkout, "repro")
     assert "Running stage 'scan'" not in changed
     assert "Running stage 'vectorize'" in changed
