@@ -105,18 +105,18 @@ def _scan(folder: Path, height: int, width: int, budget_mb: int) -> Growth:
     predict_raster(mosaic(folder, *_WARM), predict, folder / "warm.tif", memory_mb=budget_mb, progress=False)
     with suppress(OSError):
         _CLEAR.write_text("5")  # forget the peak so far
-    before, highest_before = psutil.Process().memory_info().rss, _highest()
+    before, highest_before = psutil.Process().memory_info().rss, highest_resident()
     start = time.perf_counter()
     with Watch() as watch:
         predict_raster(source, predict, folder / "memory.tif", memory_mb=budget_mb, progress=False)
     seconds = time.perf_counter() - start
-    highest = _highest()
+    highest = highest_resident()
     peak = max(watch.peak, highest if highest > highest_before else 0)
     (folder / "memory.tif").unlink()
     return Growth(height, width, budget_mb, before / _MB, peak / _MB, seconds)
 
 
-def _highest() -> int:
+def highest_resident() -> int:
     """The kernel's record of this process's largest resident set in bytes; 0 where it keeps none."""
     with suppress(OSError):
         for line in _STATUS.read_text().splitlines():
