@@ -107,13 +107,13 @@ def test_a_lock_on_a_folder_that_was_removed_holds_nothing(tmp_path):
 
 
 def test_parents_that_were_made_go_with_a_discard_and_what_was_taken_up_stays(tmp_path):
-    used(tmp_path / "a/b/work").discard()
+    used(tmp_path / "a/b/unfinished").discard()
     assert list(tmp_path.iterdir()) == []
-    used(tmp_path / "a/b/work").close()
-    again = WorkFolder(tmp_path / "a/b/work")
+    used(tmp_path / "a/b/unfinished").close()
+    again = WorkFolder(tmp_path / "a/b/unfinished")
     again.open(keep=True)
     again.discard()
-    assert (tmp_path / "a/b/work/strips").exists()
+    assert (tmp_path / "a/b/unfinished/strips").exists()
     again.open(keep=False)
     again.discard()
     assert (tmp_path / "a/b").exists(), "it was there before"
