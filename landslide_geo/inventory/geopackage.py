@@ -57,6 +57,28 @@ def _write(path: Path, frames: dict[schema.LayerSchema, gpd.GeoDataFrame]) -> No
             add_styles(database, tuple(frames))
 
 
+def refuse_other_formats(path: Path) -> None:
+    """Check that a file to be written is named as a GeoPackage.
+
+    Raises:
+        OutputError: it is not.
+    """
+    if path.suffix != ".gpkg":
+        raise OutputError(f"{path}: the output is a GeoPackage; name it with .gpkg")
+
+
+def make_parent(path: Path) -> None:
+    """Make the folder that a file is to be written to.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path.parent}: cannot be made ({error.strerror})") from None
+
+
 def read_layer(path: Path, layer: str = schema.LANDSLIDES.name) -> gpd.GeoDataFrame:
     """Read one layer of a ``landslides.gpkg`` back with the types it was built with.
 

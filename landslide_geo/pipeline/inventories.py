@@ -11,10 +11,10 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from landslide_geo.errors import OutputError, ParameterError
+from landslide_geo.errors import ParameterError
 from landslide_geo.inventory import schema
 from landslide_geo.inventory.compare import Change, compare, totals
-from landslide_geo.inventory.geopackage import write_changes
+from landslide_geo.inventory.geopackage import make_parent, refuse_other_formats, write_changes
 from landslide_geo.inventory.outlines import Outlines, read_outlines
 from landslide_geo.inventory.score import Shapes, score
 
@@ -34,8 +34,7 @@ def compare_files(old: str | Path, new: str | Path, out: str | Path) -> dict[str
         LandslideError: a file cannot be read or compared, or ``out`` not written.
     """
     target = Path(out)
-    if target.suffix != ".gpkg":
-        raise OutputError(f"{target}: the output is a GeoPackage; name it with .gpkg")
+    refuse_other_formats(target)
     if any(target.exists() and target.samefile(path) for path in (old, new) if Path(path).exists()):
         raise ParameterError(f"{target}: is one of the inventories to compare; name another file for the result")
     now = read_outlines(new)
@@ -46,10 +45,7 @@ def compare_files(old: str | Path, new: str | Path, out: str | Path) -> dict[str
         visible_new=_visible_share(Path(new), before.shapes, now.frame.crs),
         visible_old=_visible_share(Path(old), now.shapes, now.frame.crs),
     )
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{target.parent}: cannot be made ({error.strerror})") from None
+    make_parent(target)
     write_changes(target, _changes_frame(changes, before, now))
     return {"old": _described(old, before), "new": _described(new, now), "changes": totals(changes)}
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from landslide_geo.config import VectorizeParams
-from landslide_geo.errors import OutputError, ParameterError
+from landslide_geo.errors import ParameterError
 from landslide_geo.inventory import Inventory, Layers, Provenance, vectorize, write_geopackage
+from landslide_geo.inventory.geopackage import make_parent, refuse_other_formats
 from landslide_geo.pipeline.workspace import REVIEW, read_record
 from landslide_geo.scene.cog import write_cog
 from landslide_geo.scene.grid import Block
@@ -45,8 +46,7 @@ def vectorize_file(
     source, target = Path(probability), Path(out)
     with open_raster(source, what="probability raster"):
         pass
-    if target.suffix != ".gpkg":
-        raise OutputError(f"{target}: the output is a GeoPackage; name it with .gpkg")
+    refuse_other_formats(target)
     record = read_record(source.parent) or {}
     threshold = params.threshold or record.get("parameters", {}).get("threshold")
     if threshold is None:
@@ -82,10 +82,7 @@ def vectorize_file(
             min_slope_deg=params.min_slope_deg,
             simplify_m=params.simplify_m,
         )
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{target.parent}: cannot be made ({error.strerror})") from None
+    make_parent(target)
     write_geopackage(target, inventory)
     return inventory
 
