@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,21 +65,26 @@ def test_result_is_a_cog_on_the_same_grid_with_the_hole_kept(raster, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.tif", "out.tif"], "nothing half-written is left"
 
 
+def interrupted(calls: list[int], at: int = 30) -> Callable[[np.ndarray], np.ndarray]:
+    """`total`, counting its calls, until Ctrl-C at one of them."""
+
+    def predict(batch: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return total(batch)
+
+    return predict
+
+
 def test_a_killed_run_resumes_to_the_same_bytes(raster, tmp_path):
     path, _ = raster
     settings = {"window": 128, "overlap": 32, "batch_size": 3, "progress": False}
     predict_raster(path, total, tmp_path / "whole.tif", **settings)
 
-    calls = []
-
-    def failing(batch: np.ndarray) -> np.ndarray:
-        calls.append(1)
-        if len(calls) == 30:
-            raise KeyboardInterrupt
-        return total(batch)
-
+    calls: list[int] = []
     with pytest.raises(KeyboardInterrupt):
-        predict_raster(path, failing, tmp_path / "resumed.tif", **settings)
+        predict_raster(path, interrupted(calls), tmp_path / "resumed.tif", **settings)
     before = len(calls)
     calls.clear()
     predict_raster(
@@ -127,16 +133,9 @@ def test_too_small_a_budget_is_refused_with_the_one_that_would_do(raster, tmp_pa
 def test_a_mistake_while_resuming_does_not_cost_what_was_finished(raster, tmp_path):
     path, _ = raster
     settings = {"window": 128, "overlap": 32, "batch_size": 1, "progress": False}
-    calls = []
-
-    def interrupted(batch: np.ndarray) -> np.ndarray:
-        calls.append(1)
-        if len(calls) == 30:
-            raise KeyboardInterrupt
-        return total(batch)
-
+    calls: list[int] = []
     with pytest.raises(KeyboardInterrupt):
-        predict_raster(path, interrupted, tmp_path / "out.tif", **settings)
+        predict_raster(path, interrupted(calls), tmp_path / "out.tif", **settings)
     strips = sorted(p.name for p in tmp_path.glob(".partial-*/strip-*"))
     assert strips
     with pytest.raises(ParameterError):
@@ -160,16 +159,9 @@ def test_a_resumed_run_counts_the_windows_of_the_whole_scan(raster, tmp_path, mo
     settings["screen"] = Screen(lambda batch: batch.mean(axis=(1, 2, 3)) / 1500, 0.99, "dark")
     whole = predict_raster(path, total, tmp_path / "whole.tif", **settings)
     assert whole.skipped, "some are screened"
-    calls = []
-
-    def interrupted(batch: np.ndarray) -> np.ndarray:
-        calls.append(1)
-        if len(calls) == interrupted_at:
-            raise KeyboardInterrupt
-        return total(batch)
-
+    calls: list[int] = []
     with pytest.raises(KeyboardInterrupt):
-        predict_raster(path, interrupted, tmp_path / "out.tif", **settings)
+        predict_raster(path, interrupted(calls, interrupted_at), tmp_path / "out.tif", **settings)
     resumed = predict_raster(path, total, tmp_path / "out.tif", resume=True, **settings)
     assert resumed.skipped == whole.skipped
     assert resumed.run - resumed.repeated == whole.run
