@@ -28,12 +28,15 @@ _SAMPLE_BLOCK = 128
 _SAMPLES = 64
 
 
-def write_measured(scene: Scene, review: Path, *, needed: tuple[str, ...]) -> None:
-    """Write the rasters that landslides are measured on, ``visibility.tif`` and ``change.tif``.
+def write_measured(scene: Scene, folder: Path, review: Path, *, needed: tuple[str, ...]) -> None:
+    """Write the rasters that landslides are measured on, ``visibility.tif`` and ``change.tif``, into ``review``.
+
+    ``rdndvi.tif``, into ``folder``, comes from the same pixels as the change.
 
     Args:
         scene: with its bands staged; bands it lacks make no raster, and what is there already is left.
-        review: folder for them.
+        folder: for the scan's files.
+        review: folder for rasters that the review project shows.
         needed: bands without which a pixel cannot be mapped.
 
     Raises:
@@ -43,22 +46,18 @@ def write_measured(scene: Scene, review: Path, *, needed: tuple[str, ...]) -> No
         scene,
         {
             review / "visibility.tif": lambda path: write_visibility(scene, path, needed=needed),
-            review / "change.tif": lambda path: write_change(scene, path),
+            review / "change.tif": lambda path: write_change(scene, path, folder / "rdndvi.tif", needed=needed),
         },
     )
 
 
-def write_pictures(scene: Scene, folder: Path, review: Path) -> None:
-    """Write the rasters that are looked at only: ``rdndvi.tif`` into ``folder``, the others into ``review``.
-
-    The rest as in `write_measured`.
-    """
+def write_pictures(scene: Scene, review: Path) -> None:
+    """Write the rasters that are looked at only into ``review``; the rest as in `write_measured`."""
     _write(
         scene,
         {
             review / "post.tif": lambda path: write_display(scene, path),
             review / "pre.tif": lambda path: write_display(scene, path, pre=True),
-            folder / "rdndvi.tif": lambda path: write_rdndvi(scene, path),
             review / "hillshade.tif": lambda path: write_hillshade(scene, path),
         },
     )
@@ -139,79 +138,73 @@ def write_hillshade(scene: Scene, path: Path) -> bool:
     return True
 
 
-def write_rdndvi(scene: Scene, path: Path) -> bool:
-    """Relative NDVI change in percent; returns whether the scene has near infrared of both dates."""
-    names = ["pre_red", "pre_nir", "red", "nir"]
-    if not set(names) <= set(scene.names):
-        return False
-    write_cog(
-        path,
-        scene.geobox,
-        lambda block: relative_ndvi_loss(*scene.read(names, block))[None],
-        count=1,
-        dtype="float32",
-        nodata=np.nan,
-        descriptions=["rdNDVI (percent)"],
-    )
-    return True
-
-
-def write_change(scene: Scene, path: Path) -> bool:
+def write_change(scene: Scene, path: Path, rdndvi: Path, *, needed: tuple[str, ...] = ()) -> bool:
     """Loss of greenness from the earlier to the later date, −1…1, NaN where either date is not clear.
 
     NDVI where both dates have near infrared, else NGRDI (Tucker 1979). The median over all pixels that both dates show
     is taken as the change of stable ground (season, atmosphere) and subtracted.
 
+    Args:
+        scene: with its bands staged.
+        path: of the raster.
+        rdndvi: where near infrared is there, the relative NDVI change in percent is written to, clear or not.
+        needed: bands without which the later date shows nothing.
+
     Returns:
         Whether the scene has the bands of both dates.
     """
     for first, second in (("nir", "red"), ("green", "red")):
-        names = [PRE + first, PRE + second, first, second]
-        if set(names) <= set(scene.names):
+        names = [first, second]
+        before = [PRE + name for name in names]
+        if {*names, *before} <= set(scene.names):
             break
     else:
         return False
+    spectral = first == "nir"
 
-    def loss(block: Block) -> FloatArray:
-        pre_first, pre_second, post_first, post_second = scene.read(names, block)
+    def changes(block: Block) -> FloatArray:
+        (pre_first, pre_second), pre_seen = scene.observe(before, block, pre=True)
+        post_first, post_second = scene.read(names, block)
         change = normalised_difference(pre_first, pre_second) - normalised_difference(post_first, post_second)
-        clear = is_valid(scene.read_visibility(block)) & is_valid(scene.read_visibility(block, pre=True))
-        return np.where(clear, change, np.float32(np.nan))
+        change[~(is_valid(scene.read_visibility(block, needed=needed)) & is_valid(pre_seen))] = np.nan
+        if not spectral:
+            return change[None]
+        return np.stack([change, relative_ndvi_loss(pre_second, pre_first, post_second, post_first)])
 
     with replacing(path) as part:
         # Told apart from stable ground only once all of it is known; working it out twice would take twice as long.
         raw = part.with_name("raw.tif")
-        stable = _written_with_median(scene, loss, raw)
+        stable = _written_with_median(scene, changes, raw, count=1 + spectral)
 
-        def against_stable(block: Block) -> FloatArray:
+        def stored(block: Block, band: int) -> FloatArray:
             with rasterio.open(raw) as dataset:  # one handle for each thread
-                return np.clip(dataset.read(window=block.window) - stable, -1, 1)
+                return np.asarray(dataset.read([band], window=block.window))
 
         write_cog(
-            part,
-            scene.geobox,
-            against_stable,
-            count=1,
-            dtype="float32",
-            nodata=np.nan,
-            descriptions=[f"loss of {'NDVI' if names[2] == 'nir' else 'NGRDI'} against stable ground"],
-        )
+            part, scene.geobox, lambda block: np.clip(stored(block, 1) - stable, -1, 1), count=1, dtype="float32",
+            nodata=np.nan, descriptions=[f"loss of {'NDVI' if spectral else 'NGRDI'} against stable ground"],
+        )  # fmt: skip
+        if spectral:
+            write_cog(
+                rdndvi, scene.geobox, lambda block: stored(block, 2), count=1, dtype="float32", nodata=np.nan,
+                descriptions=["rdNDVI (percent)"],
+            )  # fmt: skip
     return True
 
 
-def _written_with_median(scene: Scene, values: Callable[[Block], FloatArray], path: Path) -> float:
-    """Write some values to a plain raster; their median, to a thousandth, or 0 where there are none."""
+def _written_with_median(scene: Scene, values: Callable[[Block], FloatArray], path: Path, *, count: int) -> float:
+    """Write some values to a plain raster; the median of the first, to a thousandth, or 0 where there are none."""
     counts = np.zeros(_CHANGE_STEPS, dtype=np.int64)
     profile = {
-        "driver": "GTiff", "height": scene.height, "width": scene.width, "count": 1, "dtype": "float32",
+        "driver": "GTiff", "height": scene.height, "width": scene.width, "count": count, "dtype": "float32",
         "crs": str(scene.geobox.crs), "transform": scene.geobox.transform, "tiled": True, "blockxsize": TILE,
-        "blockysize": TILE, "BIGTIFF": "IF_SAFER",
+        "blockysize": TILE, "interleave": "band", "BIGTIFF": "IF_SAFER",
     }  # fmt: skip
     with rasterio.open(path, "w", **profile) as target:
         tiles = tile_blocks(scene.height, scene.width)
         for block, found in in_order(lambda block: (block, values(block)), tiles, threads=THREADS):
-            target.write(found, 1, window=block.window)
-            counts += np.histogram(found, bins=_CHANGE_STEPS, range=_CHANGE_RANGE)[0]
+            target.write(found, window=block.window)
+            counts += np.histogram(found[0], bins=_CHANGE_STEPS, range=_CHANGE_RANGE)[0]
     if not counts.any():
         return 0.0
     middle = np.searchsorted(np.cumsum(counts), counts.sum() / 2)

@@ -37,7 +37,7 @@ from landslide_geo.report import (
 from landslide_geo.scene.grid import ground_sample_distance
 from landslide_geo.scene.open import open_scene
 from landslide_geo.scene.scene import Scene
-from landslide_geo.scene.stage import staged
+from landslide_geo.scene.stage import seen_once, staged
 from landslide_geo.version import __version__
 
 Progress = bool | Callable[[int, int], None]
@@ -206,16 +206,18 @@ class _Job:
             building = beside.submit(self.model.build)
             self.scene = staged(self.scene, folder / "bands")
             building.result()
+        with self.timings.step("visibility"):
+            self.scene = seen_once(self.scene, folder / "bands", needed=self.model.bands)
         asked = Question(
             self.model, self.grid, self.batch_size, self.symmetries, self.params, self.threshold, self.screen,
             self.cluster,
         )  # fmt: skip
         answered = write_probability(folder, self.scene, asked, timings=self.timings, progress=progress)
         with self.timings.step("layers"):
-            rasters.write_measured(self.scene, folder / REVIEW, needed=self.model.bands)
+            rasters.write_measured(self.scene, folder, folder / REVIEW, needed=self.model.bands)
         with self.timings.step("polygons"), ThreadPoolExecutor(1) as beside:
             # Polygons keep one core busy, mostly in Python; GDAL and NumPy make the pictures on another.
-            pictures = beside.submit(rasters.write_pictures, self.scene, folder, folder / REVIEW)
+            pictures = beside.submit(rasters.write_pictures, self.scene, folder / REVIEW)
             inventory = self._inventory(folder, started)
             pictures.result()
         record = self._record(folder, started, answered, inventory)

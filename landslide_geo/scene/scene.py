@@ -22,7 +22,7 @@ from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.sources import BandSource
 from landslide_geo.scene.sun import SunPosition
 from landslide_geo.scene.terrain import illumination
-from landslide_geo.scene.visibility import classify, is_valid, margin
+from landslide_geo.scene.visibility import Visibility, classify, is_valid, margin
 
 if TYPE_CHECKING:
     # Half a second that a scan, which streams blocks by itself, need not spend.
@@ -35,6 +35,20 @@ BoolArray = NDArray[np.bool_]
 
 _CHUNK = 1024
 _VISIBILITY_BANDS = ("blue", "green", "red", "nir", "swir16")
+_SEEN = "visibility"  # no name of a band
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A raster of `Visibility` codes on a scene's grid.
+
+    Attributes:
+        path: uint8.
+        needed: bands without any of which a pixel is nodata there.
+    """
+
+    path: Path
+    needed: frozenset[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +65,8 @@ class Scene:
         date, date_pre: acquisition days of the bands without and with ``pre_``.
         sun: direction of the sun at the later date, or None where it is not known.
         scene_id: names the scene in outputs.
+        seen: what of the later date can be seen, worked out before by `landslide_geo.scene.stage.seen_once`; None works
+            it out wherever it is asked for.
     """
 
     geobox: GeoBox
@@ -63,6 +79,7 @@ class Scene:
     date_pre: dt.date | None = None
     sun: SunPosition | None = None
     scene_id: str = "scene"
+    seen: Seen | None = None
     _local: threading.local = field(init=False, default_factory=threading.local, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -80,6 +97,7 @@ class Scene:
             self,
             bands=tuple(replace(band, path=band.path.absolute()) for band in self.bands),
             dem=None if self.dem is None else self.dem.absolute(),
+            seen=None if self.seen is None else replace(self.seen, path=self.seen.path.absolute()),
         )
 
     @property
@@ -134,7 +152,10 @@ class Scene:
             pre: judge the earlier date instead.
         """
         optical = [name for name in self.names if is_optical(name) and is_pre(name) == pre]
-        return self.observe(list(needed) or optical or list(self.names), block, pre=pre)[1]
+        names = list(needed) or optical or list(self.names)
+        if (known := self._known_visibility(names, block, pre=pre)) is not None:
+            return known
+        return self.observe(names, block, pre=pre)[1]
 
     def observe(self, names: Sequence[str], block: Block, *, pre: bool = False) -> tuple[FloatArray, ByteArray]:
         """Bands of a block and what of it can be seen, with every file read once.
@@ -147,6 +168,8 @@ class Scene:
         Returns:
             As `read` and `read_visibility` return.
         """
+        if (known := self._known_visibility(names, block, pre=pre)) is not None:
+            return self.read(names, block), known
         wide = block.padded(margin(self.resolution[0]))
         prefix = PRE if pre else ""
         rules = [prefix + name for name in _VISIBILITY_BANDS if prefix + name in self.names]
@@ -161,6 +184,13 @@ class Scene:
         inner = block.inside(wide)
         visibility = classify(reflectance, seen=seen, illumination=light, pixel=self.resolution[0])[inner]
         return np.stack([values[name][inner] for name in names]), visibility
+
+    def _known_visibility(self, names: Sequence[str], block: Block, *, pre: bool) -> ByteArray | None:
+        """What `seen` holds of a block, where it answers this question."""
+        if self.seen is None or pre or self.seen.needed != frozenset(names):
+            return None
+        codes = self._reader((_SEEN,)).read(block)[0]
+        return np.nan_to_num(codes, nan=Visibility.NODATA).astype(np.uint8)
 
     def read_valid(self, block: Block, *, needed: Sequence[str] = ()) -> BoolArray:
         """Where a block can be mapped: clear or water, and inside the area of interest; (h, w)."""
@@ -219,6 +249,8 @@ class Scene:
             by_name = {band.name: band for band in self.bands}
             if self.dem is not None:
                 by_name.setdefault("elevation", BandSource("elevation", self.dem, self.dem_band))
+            if self.seen is not None:
+                by_name[_SEEN] = BandSource(_SEEN, self.seen.path)
             readers[names] = BandReader([by_name[name] for name in names], self.geobox)
         return readers[names]
 

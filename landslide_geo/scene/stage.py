@@ -1,4 +1,4 @@
-"""Warp once: bands on other grids are put on the scene's grid before windows are cut and layers derived."""
+"""Once for a scan: bands on other grids are put on the scene's grid, and what can be seen is worked out."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from landslide_geo.files import replacing
+from landslide_geo.parallel import in_order
+from landslide_geo.scene.cog import THREADS, TILE, tile_blocks
 from landslide_geo.scene.grid import Block, blocks
 from landslide_geo.scene.raster_io import open_raster
 from landslide_geo.scene.reader import BandReader
-from landslide_geo.scene.scene import Scene
+from landslide_geo.scene.scene import Scene, Seen
 from landslide_geo.scene.sources import BandSource
 
 FloatArray = NDArray[np.float32]
+ByteArray = NDArray[np.uint8]
 
-_TILE: Final = 512
 #: By how many of a band's own pixels a pixel may be taken from beside its place. Exact warping sends every pixel
 #: through PROJ, which takes four times as long as all the rest; this much moves an elevation by a few centimetres.
 _TOLERANCE: Final = 1e-3
@@ -74,6 +76,41 @@ def staged(scene: Scene, folder: Path) -> Scene:
     )
 
 
+def seen_once(scene: Scene, folder: Path, *, needed: Sequence[str]) -> Scene:
+    """The same scene, with what of it can be seen worked out once and for all.
+
+    A scan asks for it with each reading of its pixels, and finding clouds takes longer than the reading.
+
+    Args:
+        scene: staged.
+        folder: for the raster; one that lies there already is taken as it is.
+        needed: bands without which a pixel cannot be mapped; questions about other ones are still worked out anew.
+
+    Raises:
+        OutputError: the folder cannot be written.
+        UnreadableRasterError: a band cannot be read.
+    """
+    seen = Seen(folder / "visibility.tif", frozenset(needed))
+    if not seen.path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+
+        def codes(block: Block) -> tuple[Block, ByteArray]:
+            return block, scene.read_visibility(block, needed=needed)
+
+        profile = {
+            "driver": "GTiff", "height": scene.height, "width": scene.width, "count": 1, "dtype": "uint8",
+            "crs": str(scene.geobox.crs), "transform": scene.geobox.transform, "tiled": True, "blockxsize": TILE,
+            "blockysize": TILE, "compress": "zstd", "zstd_level": 1,
+        }  # fmt: skip
+        try:
+            with replacing(seen.path) as part, rasterio.open(part, "w", **profile) as target:
+                for block, values in in_order(codes, tile_blocks(scene.height, scene.width), threads=THREADS):
+                    target.write(values, 1, window=block.window)
+        finally:
+            scene.close()
+    return replace(scene, seen=seen)
+
+
 def _warp(bands: Sequence[BandSource], geobox: GeoBox, paths: Sequence[Path]) -> None:
     """Write bands of one file on another grid, each to a file of its own."""
     height, width = geobox.shape
@@ -83,7 +120,7 @@ def _warp(bands: Sequence[BandSource], geobox: GeoBox, paths: Sequence[Path]) ->
                 rasterio.open(
                     stack.enter_context(replacing(path)), "w", driver="GTiff", height=height, width=width, count=1,
                     dtype="float32", nodata=np.nan, crs=str(geobox.crs), transform=geobox.transform, tiled=True,
-                    blockxsize=_TILE, blockysize=_TILE, BIGTIFF="IF_SAFER",
+                    blockxsize=TILE, blockysize=TILE, BIGTIFF="IF_SAFER",
                 )
             )
             for path in paths
@@ -101,9 +138,9 @@ def _warped(bands: Sequence[BandSource], geobox: GeoBox) -> Generator[tuple[Bloc
         readers = [stack.enter_context(BandReader(bands, geobox, tolerance=_TOLERANCE)) for _ in range(threads)]
         pools = [stack.enter_context(ThreadPoolExecutor(1)) for _ in readers]
         waiting: deque[tuple[Block, Future[FloatArray]]] = deque()
-        for block in blocks(height, width, _TILE):
+        for block in blocks(height, width, TILE):
             # So a thread finds the tiles it has unpacked for the block above.
-            lane = block.col // _TILE % threads
+            lane = block.col // TILE % threads
             waiting.append((block, pools[lane].submit(readers[lane].read, block)))
             if len(waiting) > 2 * threads:
                 done, values = waiting.popleft()

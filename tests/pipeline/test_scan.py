@@ -103,7 +103,7 @@ def test_the_record_says_what_was_done(finished, simulated):
     assert record["normalisation"]
     assert record["peak_memory_mb"] > 0
     assert list(record["timings_s"]) == [
-        "warp", "statistics", "back end", "network", "rasters", "layers", "polygons", "report",
+        "warp", "visibility", "statistics", "back end", "network", "rasters", "layers", "polygons", "report",
     ]  # fmt: skip
     assert record["backend"]["chosen"][0]["name"] in ("torch", "openvino", "onnx")
 

@@ -28,8 +28,8 @@ def folders(root: Path) -> tuple[Path, Path]:
 
 
 def write_all(scene: Scene, folder: Path, review: Path) -> None:
-    layers.write_measured(scene, review, needed=NEEDED)
-    layers.write_pictures(scene, folder, review)
+    layers.write_measured(scene, folder, review, needed=NEEDED)
+    layers.write_pictures(scene, review)
 
 
 def test_bytes_do_not_depend_on_threads_nor_on_the_size_of_blocks(simulated, tmp_path, monkeypatch):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,12 @@ from pyproj import Transformer
 from landslide_geo import open_scene
 from landslide_geo.errors import OutputError, UnreadableRasterError
 from landslide_geo.scene import stage
-from landslide_geo.scene.grid import utm_epsg
+from landslide_geo.scene.grid import Block, utm_epsg
 from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource
-from landslide_geo.scene.stage import staged
+from landslide_geo.scene.stage import seen_once, staged
+from landslide_geo.scene.visibility import Visibility
 
 #: Of a source's pixel: how far from its place `staged` says that a pixel may be taken.
 BOUND = 1 / 500
@@ -73,7 +76,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_bytes_depend_neither_on_threads_nor_on_the_cache(simulated, tmp_path, monkeypatch):
-    monkeypatch.setattr(stage, "_TILE", 64)
+    monkeypatch.setattr(stage, "TILE", 64)
     scene = open_scene(simulated.sources, dem=simulated.dem)
     found = []
     for threads, cache_mb in ((1, 64), (3, 64), (4, 1)):
@@ -120,7 +123,7 @@ def test_what_is_there_is_not_warped_again(simulated, tmp_path):
 
 def test_wide_scenes_are_warped_in_blocks_of_columns(simulated, tmp_path, monkeypatch):
     """Memory must not grow with the width of a scene."""
-    monkeypatch.setattr(stage, "_TILE", 64)
+    monkeypatch.setattr(stage, "TILE", 64)
     read, widest = BandReader.read, []
 
     def watched(self: BandReader, block) -> np.ndarray:
@@ -148,3 +151,49 @@ def test_a_folder_that_vanishes_is_an_error_of_the_output(simulated, tmp_path, m
     monkeypatch.setattr(Path, "mkdir", lambda *args, **kwargs: None)
     with pytest.raises(OutputError, match=r"cannot be written"):
         staged(scene, tmp_path / "nowhere")
+
+
+RGB = ("red", "green", "blue")
+
+
+@given(st.integers(-40, 200), st.integers(-40, 200), st.integers(1, 150), st.integers(1, 150))
+def test_what_is_seen_is_the_same_worked_out_once_or_anew(seen, row, col, height, width):
+    plain, once = seen
+    block = Block(row, col, height, width)
+    for names in (RGB, RGB[::-1], ("nir",), ()):
+        assert np.array_equal(once.read_visibility(block, needed=names), plain.read_visibility(block, needed=names))
+    for pre in (False, True):
+        for one, other in zip(once.observe(RGB, block, pre=pre), plain.observe(RGB, block, pre=pre), strict=True):
+            assert np.array_equal(one, other, equal_nan=True)
+
+
+@pytest.fixture(scope="module")
+def seen(simulated, tmp_path_factory) -> tuple[Scene, Scene]:
+    """A scene with clouds and a hole, and the same one seen once."""
+    folder = tmp_path_factory.mktemp("seen")
+    plain = staged(open_scene(simulated.sources, dem=simulated.dem), folder)
+    red = next(band for band in plain.bands if band.name == "red")
+    holed = folder / "red.tif"
+    with rasterio.open(red.path) as dataset:
+        values, profile = dataset.read(), dataset.profile
+    values[:, 60:90, 30:100] = 0
+    with rasterio.open(holed, "w", **profile | {"nodata": 0}) as dataset:
+        dataset.write(values)
+    bands = tuple(BandSource("red", holed) if band.name == "red" else band for band in plain.bands)
+    plain = replace(plain, bands=bands)
+    once = seen_once(plain, folder / "once", needed=RGB)
+    codes = np.unique(once.read_visibility(once.extent, needed=RGB))
+    assert {Visibility.NODATA, Visibility.CLEAR} <= {*codes.tolist()}
+    return plain, once
+
+
+def test_what_is_seen_is_read_from_its_file(seen, tmp_path):
+    """And so it is by whoever the scene is sent to."""
+    plain, _ = seen
+    once = seen_once(plain, tmp_path, needed=RGB)
+    with rasterio.open(tmp_path / "visibility.tif", "r+") as dataset:
+        dataset.write(np.full((1, once.height, once.width), Visibility.SNOW, dtype=np.uint8))
+    again = pickle.loads(pickle.dumps(seen_once(plain, tmp_path, needed=RGB).absolute()))
+    assert (again.read_visibility(again.extent, needed=RGB) == Visibility.SNOW).all()
+    outside = Block(-5, 0, 10, 10)
+    assert (again.read_visibility(outside, needed=RGB)[:5] == Visibility.NODATA).all()

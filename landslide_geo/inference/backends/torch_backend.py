@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -28,10 +29,26 @@ if TYPE_CHECKING:
 
 #: Processor flags that mean arithmetic in bfloat16; elsewhere it is imitated, and slower than float32.
 _BFLOAT16_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+#: One of these is there on every Linux where PyTorch can find a GPU: NVIDIA's driver, its boards without one of their
+#: own (Jetson), AMD's driver, Windows' (in a Linux of its own).
+_DEVICES: Final = Path("/dev")
+_DEVICE_FILES: Final = ("nvidia*", "nvhost*", "nvgpu*", "kfd", "dxg")
 
 
 def offers() -> list[Candidate]:
     """What PyTorch offers on this machine."""
+    on_cpu = [Candidate("torch", "bfloat16", "cpu")] if _cpu_flags() & _BFLOAT16_FLAGS else []
+    return [*(_accelerators() if _may_have_accelerator() else []), *on_cpu, Candidate("torch", "float32", "cpu")]
+
+
+def _may_have_accelerator() -> bool:
+    """False where PyTorch need not be asked: importing it takes two seconds, which a scan can spend beside others."""
+    if sys.platform != "linux":
+        return True
+    return any(next(_DEVICES.glob(pattern), None) is not None for pattern in _DEVICE_FILES)
+
+
+def _accelerators() -> list[Candidate]:
     import torch
 
     found = []
@@ -46,9 +63,7 @@ def offers() -> list[Candidate]:
         found.append(Candidate("torch", "float32", f"cuda:{numbers}"))
     elif torch.backends.mps.is_available():
         found.append(Candidate("torch", "float32", "mps"))
-    if _cpu_flags() & _BFLOAT16_FLAGS:
-        found.append(Candidate("torch", "bfloat16", "cpu"))
-    return [*found, Candidate("torch", "float32", "cpu")]
+    return found
 
 
 def open_network(network: nn.Module, candidate: Candidate, shape: Shape) -> Backend:

@@ -14,7 +14,14 @@ import torch
 from torch import nn
 
 from landslide_geo.errors import ParameterError
-from landslide_geo.inference.backends import Backend, Candidate, candidates, open_backend, opening
+from landslide_geo.inference.backends import (
+    Backend,
+    Candidate,
+    candidates,
+    open_backend,
+    opening,
+    torch_backend,
+)
 from landslide_geo.inference.backends.torch_backend import TorchBackend
 from landslide_geo.models import load_model
 
@@ -295,3 +302,21 @@ except KeyboardInterrupt:
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr[-500:]
+
+
+@pytest.mark.skipif(torch_backend._may_have_accelerator(), reason="PyTorch must be asked for accelerators here")
+def test_pytorch_is_not_imported_to_learn_that_there_is_no_gpu():
+    """Importing it takes longer than choosing windows, and can be done beside something else."""
+    code = (
+        "import sys\nfrom landslide_geo.inference.backends import candidates\n"
+        "assert candidates('torch')\nassert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="device files are Linux's")
+@pytest.mark.parametrize(("device", "asked"), [("nvidia0", True), ("kfd", True), ("dxg", True), ("null", False)])
+def test_pytorch_is_asked_where_a_driver_is(device, asked, tmp_path, monkeypatch):
+    (tmp_path / device).touch()
+    monkeypatch.setattr(torch_backend, "_DEVICES", tmp_path)
+    assert torch_backend._may_have_accelerator() is asked
