@@ -2,23 +2,24 @@
 
 Pixels hang together by their edges. Each block's objects are labelled by themselves; what hangs together across seams
 is found from the two rows on either side of each, and then every object is judged as a whole. Labels are not stored:
-the second pass over the raster, which writes the mask, labels each block again.
+the second pass, which writes the mask, labels each block again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.io import DatasetReader
-from rasterio.windows import Window
+from odc.geo.geobox import GeoBox
 from scipy import ndimage, sparse
 
-from landslide_geo.scene.raster_io import open_raster, reading
+from landslide_geo.scene.grid import Block
+from landslide_geo.scene.raster_io import open_raster
+from landslide_geo.scene.reader import BandReader
+from landslide_geo.scene.sources import BandSource
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -95,37 +96,38 @@ def hysteresis_mask(
         UnreadableRasterError: the raster cannot be read.
     """
     lower = threshold if grow is None else min(grow, threshold)
+    candidates = out.with_suffix(".candidates.tif")
     with open_raster(probability) as source:
         tall = rows or max(_BLOCK // source.width, 1)
-        found, above = _Objects(), None
-        for _, values in _blocks(source, probability, tall):
-            labels, count = ndimage.label(values >= lower)
-            above = found.add(labels, count, values >= threshold, above)
-        owner, pixels, seeded = found.merged()
-        large = _most_with_holes(pixels) >= min_pixels
-        kept = (seeded & large)[owner]
+        grid = GeoBox.from_rio(source)
         profile = {
             "driver": "GTiff", "dtype": "uint8", "count": 1, "width": source.width, "height": source.height,
             "crs": source.crs, "transform": source.transform, "compress": "lzw", "bigtiff": "if_safer",
         }  # fmt: skip
-        first = 0
-        with rasterio.open(out, "w", **profile) as target:
-            for window, values in _blocks(source, probability, tall):
-                labels, count = ndimage.label(values >= lower)
-                chosen = np.concatenate([[False], kept[first : first + count]])
-                target.write(chosen[labels].astype(np.uint8), 1, window=window)
-                first += count
+    windows = [Block(top, 0, min(tall, grid.height - top), grid.width) for top in range(0, grid.height, tall)]
+    found, above = _Objects(), None
+    band = BandSource("probability", probability)
+    with BandReader([band], grid) as reader, rasterio.open(candidates, "w", **profile) as target:
+        for block in windows:
+            values = reader.read(block)[0]
+            with np.errstate(invalid="ignore"):  # NaN reaches no threshold
+                reached, seeds = values >= lower, values >= threshold
+            labels, count = ndimage.label(reached)
+            above = found.add(labels, count, seeds, above)
+            # Bytes are unpacked faster than the raster, which is needed twice.
+            target.write(reached.astype(np.uint8), 1, window=block.window)
+    owner, pixels, seeded = found.merged()
+    large = _most_with_holes(pixels) >= min_pixels
+    kept = (seeded & large)[owner]
+    first = 0
+    with rasterio.open(candidates) as source, rasterio.open(out, "w", **profile) as target:
+        for block in windows:
+            labels, count = ndimage.label(source.read(1, window=block.window))
+            chosen = np.concatenate([[False], kept[first : first + count]])
+            target.write(chosen[labels].astype(np.uint8), 1, window=block.window)
+            first += count
+    candidates.unlink()
     return int((seeded & ~large).sum())
-
-
-def _blocks(source: DatasetReader, path: Path, rows: int) -> Iterator[tuple[Window, FloatArray]]:
-    for top in range(0, source.height, rows):
-        window = Window(0, top, source.width, min(rows, source.height - top))
-        with reading(path):
-            values = source.read(1, window=window, masked=True)
-        # −1 compares like NaN with every threshold, without its warnings.
-        known = ~np.ma.getmaskarray(values) & ~np.isnan(values.data)
-        yield window, np.where(known, values.data, np.float32(-1))
 
 
 def _most_with_holes(pixels: IntArray) -> NDArray[np.float64]:

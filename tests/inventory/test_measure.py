@@ -6,11 +6,12 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from inventory_scenes import CRS, GRID, LEFT, PIXEL, TOP, write
 
 from landslide_geo.inventory import measure
+from landslide_geo.scene.visibility import Visibility
 
 VALUES = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=50)
 
@@ -115,3 +116,26 @@ def test_seen_counts_ground_beyond_the_raster_as_hidden(tmp_path: Path) -> None:
     fraction, edge = measure.seen(visibility, corner, pixel=PIXEL)
     assert fraction[0] == pytest.approx(49 / 100)  # 7 × 7 of 10 × 10 pixels lie within
     assert edge.tolist() == [True]
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 8))
+def test_seen_looks_closely_wherever_something_is_hidden(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, spots: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    codes = np.full((150, 170), Visibility.CLEAR, dtype=np.uint8)
+    places = rng.integers((150, 170), size=(spots, 2))
+    for (row, col), code in zip(places, rng.choice(list(Visibility), spots), strict=True):
+        codes[row : row + 4, col : col + 4] = code
+    raster = write(tmp_path_factory.mktemp("seen") / "v.tif", codes)
+    left, top = rng.integers(-9, 160, 30), rng.integers(-9, 140, 30)
+    corners = np.stack([left, top, left + rng.integers(1, 20, 30), top + rng.integers(1, 20, 30)])
+    (x0, y0), (x1, y1) = GRID @ corners[:2], GRID @ corners[2:]
+    shapes = gpd.GeoSeries(shapely.box(x0, y1, x1, y0), crs=CRS)
+    found = measure.seen(raster, shapes, pixel=10.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measure, "_near_hidden", lambda _, bounds, reach: np.ones(len(bounds), dtype=bool))
+        everywhere = measure.seen(raster, shapes, pixel=10.0)
+    np.testing.assert_allclose(found[0], everywhere[0], atol=1e-9)
+    np.testing.assert_array_equal(found[1], everywhere[1])
