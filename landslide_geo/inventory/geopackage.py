@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,20 @@ from landslide_geo.files import replacing
 from landslide_geo.inventory import schema
 from landslide_geo.inventory.layers import Inventory
 from landslide_geo.inventory.style import add_styles
+from landslide_geo.inventory.traced import TRACED, add_record, has_record
 
 
-def write_geopackage(path: Path, inventory: Inventory) -> None:
+def write_geopackage(path: Path, inventory: Inventory, *, sources: Iterable[str] = ()) -> None:
     """Write an inventory as a GeoPackage that opens styled in QGIS.
 
     The file is complete or not there: it is written beside ``path`` and renamed over it. Nulls stay nulls, days are
-    real DATE columns (QGIS's temporal controller needs them), times are UTC.
+    real DATE columns (QGIS's temporal controller needs them), times are UTC. A copy of the landslides that no program
+    lists goes with it: what was edited later is told from that.
+
+    Args:
+        path: of the file.
+        inventory: its layers.
+        sources: checksums of the contents that its decisions were taken over from, `History.lineage` of other files.
 
     Raises:
         OutputError: the folder is missing or read-only, or another program has the old file open.
@@ -40,6 +48,7 @@ def write_geopackage(path: Path, inventory: Inventory) -> None:
             schema.VISIBILITY: inventory.visibility,
             schema.REVIEWED_EXTENT: inventory.reviewed_extent,
         },
+        sources,
     )
 
 
@@ -48,13 +57,15 @@ def write_changes(path: Path, changes: gpd.GeoDataFrame) -> None:
     _write(Path(path), {schema.CHANGES: changes})
 
 
-def _write(path: Path, frames: dict[schema.LayerSchema, gpd.GeoDataFrame]) -> None:
+def _write(path: Path, frames: dict[schema.LayerSchema, gpd.GeoDataFrame], sources: Iterable[str] = ()) -> None:
     refuse_open_database(path)
     with replacing(path, also=(DataSourceError, sqlite3.Error)) as part:
         for layer, frame in frames.items():
             _write_layer(part, layer, frame, append=part.exists())
         with contextlib.closing(sqlite3.connect(part)) as database, database:
             add_styles(database, tuple(frames))
+            if schema.LANDSLIDES in frames:
+                add_record(database, sources)
 
 
 def refuse_other_formats(path: Path) -> None:
@@ -79,8 +90,13 @@ def make_parent(path: Path) -> None:
         raise OutputError(f"{path.parent}: cannot be made ({error.strerror})") from None
 
 
-def read_layer(path: Path, layer: str = schema.LANDSLIDES.name) -> gpd.GeoDataFrame:
+def read_layer(path: Path, layer: str = schema.LANDSLIDES.name, *, fids: bool = False) -> gpd.GeoDataFrame:
     """Read one layer of a ``landslides.gpkg`` back with the types it was built with.
+
+    Args:
+        path: of the file.
+        layer: its name.
+        fids: index the rows by their numbers in the file, by which QGIS calls them.
 
     Raises:
         SourceNotFoundError: there is no such file.
@@ -91,17 +107,44 @@ def read_layer(path: Path, layer: str = schema.LANDSLIDES.name) -> gpd.GeoDataFr
         raise SourceNotFoundError(f"{path}: no such GeoPackage; check the path")
     expected = {each.name: each for each in schema.LAYERS}[layer]
     try:
-        raw = pyogrio.read_dataframe(path, layer=layer)
+        raw = pyogrio.read_dataframe(path, layer=layer, fid_as_index=fids)
     except (DataSourceError, DataLayerError) as error:
         raise InventoryError(f"{path}: no layer {layer!r} can be read ({error}); write it again with a scan") from None
+    return _typed(path, raw, expected, fids=fids)
+
+
+def read_inventory(path: Path) -> Inventory:
+    """All layers of a ``landslides.gpkg``; the rest as in `read_layer`."""
+    return Inventory(**{layer.name: read_layer(path, layer.name) for layer in schema.LAYERS})
+
+
+def read_traced(path: Path) -> gpd.GeoDataFrame | None:
+    """The landslides of a ``landslides.gpkg`` as they were when it was written; None where it does not tell.
+
+    Raises:
+        InventoryError: the record lacks a field.
+    """
+    if not has_record(path):
+        return None
+    # Without a row GDAL does not see which column holds the geometry.
+    raw = pyogrio.read_dataframe(path, sql=f"SELECT * FROM {TRACED}")
+    if raw.empty:
+        return read_layer(path).iloc[:0]
+    return _typed(path, raw, schema.LANDSLIDES)
+
+
+def _typed(path: Path, raw: gpd.GeoDataFrame, expected: schema.LayerSchema, *, fids: bool = False) -> gpd.GeoDataFrame:
     missing = [field.name for field in expected.fields if field.name not in raw]
     if missing:
-        raise InventoryError(f"{path}: layer {layer!r} lacks the field {missing[0]!r}; write it again with a scan")
+        raise InventoryError(
+            f"{path}: layer {expected.name!r} lacks the field {missing[0]!r}; write it again with a scan"
+        )
     columns = {field.name: raw[field.name] for field in expected.fields}
     for field in expected.fields:
         if field.kind == "date":
             columns[field.name] = [None if pd.isna(day) else pd.Timestamp(day).date() for day in raw[field.name]]
-    return schema.frame(expected, columns, raw.geometry.to_numpy(), crs=raw.crs)
+    frame = schema.frame(expected, columns, raw.geometry.to_numpy(), crs=raw.crs)
+    return frame.set_index(raw.index) if fids else frame
 
 
 def refuse_open_database(path: Path) -> None:
