@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from math import ceil
@@ -21,6 +22,7 @@ from landslide_geo.inventory import measure, polygons, schema, terrain
 from landslide_geo.inventory.confidence import confidence
 from landslide_geo.inventory.objects import hysteresis_mask
 from landslide_geo.inventory.seen import visibility_layer
+from landslide_geo.inventory.split import split
 from landslide_geo.inventory.volume import volumes
 
 #: Root of all landslide identifiers; never change it, or every inventory's identifiers change with it.
@@ -125,7 +127,7 @@ def vectorize(
         SourceNotFoundError, UnreadableRasterError, MissingCRSError: a raster cannot be read.
     """
     with polygons.open_metric(layers.probability) as source:
-        crs, pixel = source.crs, float(source.transform.a)
+        crs, grid, pixel = source.crs, source.transform, float(source.transform.a)
         box = source.bounds
         bounds = BoundingBox(box.left, box.bottom, box.right, box.top, crs=str(crs))
     with tempfile.TemporaryDirectory(prefix="landslide-") as folder:
@@ -139,17 +141,24 @@ def vectorize(
         outlines = gpd.GeoSeries(traced.polygons, crs=crs)
         too_flat = 0
         ground: _Ground | None = None
+        several: pd.Series | None = None
         if layers.dem is not None:
             path = Path(folder) / "terrain.tif"
             terrain.prepare(layers.dem, path, band=layers.dem_band, bounds=bounds, rows=rows)
+            parts = split(outlines, path, grid=grid, min_area_m2=min_area_m2)
+            outlines, several = parts.outlines, parts.amalgamated
             ground = _Ground.under(outlines, path)
             steep = ~(ground.slope_p90 < min_slope_deg)
             too_flat = int((~steep).sum())
             outlines, ground = outlines[steep].reset_index(drop=True), ground.only(steep)
+            several = several[steep].reset_index(drop=True)
         places = identifiers(provenance.scene_id, crs, outlines.to_numpy())
         outlines = gpd.GeoSeries(polygons.simplified(outlines.to_numpy(), simplify_m), crs=crs)
         attributes, crowns = _measured(layers, outlines, ground, pixel=pixel)
     attributes |= _provenance_columns(provenance, threshold)
+    if several is not None:
+        attributes["amalgamated"] = several
+        _without_volumes(attributes, several.fillna(False).to_numpy(dtype=bool))
     attributes["landslide_id"] = places
     attributes["confidence"] = confidence(_numeric(attributes))
     multi = shapely.orient_polygons(shapely.multipolygons(outlines.to_numpy(), indices=np.arange(len(outlines))))
@@ -208,12 +217,10 @@ def _measured(
     smooth = polygons.smoothed(shapes, pixel=pixel)
     perimeter = shapely.length(smooth)
     inside = gpd.GeoSeries(shapely.point_on_surface(shapes), crs=outlines.crs).to_crs(4326)
-    probability = measure.zonal(layers.probability, outlines, lambda cells: [cells.mean(), cells.maximum()])
+    sampled = _sampled(layers, outlines)
     visible, edge = measure.seen(layers.visibility, outlines, pixel=pixel)
     volume = volumes(area)
     columns: dict[str, Any] = {
-        "prob_mean": probability[:, 0],
-        "prob_max": probability[:, 1],
         "area_m2": area,
         "perimeter_m": perimeter,
         "compactness": np.minimum(4 * np.pi * shapely.area(smooth) / perimeter**2, 1.0),
@@ -228,19 +235,35 @@ def _measured(
         "n_detections": 1,
         "review_status": "unreviewed",
     }
-    if layers.uncertainty is not None:
-        columns["uncertainty_mean"] = measure.zonal(layers.uncertainty, outlines, lambda cells: [cells.mean()])[:, 0]
-    if layers.change is not None:
-        change = measure.zonal(
-            layers.change, outlines, lambda cells: [cells.quantile(0.5), cells.covered(cells.known())]
-        )
-        known = change[:, 1] * pixel**2 >= MIN_CHANGE_COVER * area
-        columns["change_score"] = np.where(known, change[:, 0], np.nan)
+    if "change" in sampled:
+        known = sampled.pop("change_known") * pixel**2 >= MIN_CHANGE_COVER * area
+        columns["change_score"] = np.where(known, sampled.pop("change"), np.nan)
+    columns |= sampled
     crowns = np.full((len(outlines), 2), np.nan)
     if ground is not None:
         columns |= _terrain_columns(ground, outlines, area, pixel=pixel)
         crowns = columns.pop("crown")
     return columns, crowns
+
+
+def _sampled(layers: Layers, outlines: gpd.GeoSeries) -> dict[str, NDArray[np.float64]]:
+    """Statistics of the rasters on the scene's grid, by column; the outlines are laid over it once for all."""
+    rasters = [layers.probability]
+    wanted: dict[str, Callable[[measure.Cells], NDArray[np.float64]]] = {
+        "prob_mean": lambda cells: cells.mean(0),
+        "prob_max": lambda cells: cells.maximum(0),
+    }
+    if layers.uncertainty is not None:
+        uncertainty = len(rasters)
+        rasters.append(layers.uncertainty)
+        wanted["uncertainty_mean"] = lambda cells: cells.mean(uncertainty)
+    if layers.change is not None:
+        change = len(rasters)
+        rasters.append(layers.change)
+        wanted["change"] = lambda cells: cells.quantile(0.5, change)
+        wanted["change_known"] = lambda cells: cells.covered(cells.known(change))
+    found = measure.zonal(rasters, outlines, lambda cells: [measured(cells) for measured in wanted.values()])
+    return dict(zip(wanted, found.T, strict=True))
 
 
 def _terrain_columns(
@@ -263,6 +286,15 @@ def _terrain_columns(
         "slope_p90_deg": ground.slope_p90,
         "aspect_deg": ground.aspect,
     }
+
+
+def _without_volumes(attributes: dict[str, Any], which: NDArray[np.bool_]) -> None:
+    """Take volumes away: a power law of one landslide's area, given the area of several, makes far too much."""
+    if which.any():
+        for name in ("volume_m3", "volume_low_m3", "volume_high_m3"):
+            attributes[name] = np.where(which, np.nan, attributes[name])
+        relation = attributes["volume_relation"]
+        attributes["volume_relation"] = [None if several else relation for several in which]
 
 
 def _provenance_columns(provenance: Provenance, threshold: float) -> dict[str, Any]:

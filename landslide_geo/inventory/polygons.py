@@ -78,9 +78,13 @@ def trace(mask: Path, *, min_area_m2: float, min_hole_m2: float) -> Traced:
         else:
             kept.append(filled)
     polygons = np.asarray(kept, dtype=object) if kept else np.empty(0, dtype=object)
+    return Traced(polygons=polygons[southward(polygons)], too_small=too_small)
+
+
+def southward(polygons: NDArray[np.object_]) -> NDArray[np.intp]:
+    """The order of an inventory: by the uppermost, then leftmost corner."""
     corners = anchors(polygons)
-    order = np.lexsort((corners[:, 0], -corners[:, 1]))
-    return Traced(polygons=polygons[order], too_small=too_small)
+    return np.lexsort((corners[:, 0], -corners[:, 1]))
 
 
 def _outlines(mask: Path) -> Iterator[shapely.Polygon]:

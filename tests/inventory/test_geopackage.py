@@ -69,7 +69,7 @@ def test_nulls_are_nulls_and_times_are_utc(inventory: Inventory, tmp_path: Path)
         row = database.execute(
             "SELECT date_post, date_pre, detected_at, amalgamated, change_score, parent_id FROM landslides"
         ).fetchone()
-    assert row == ("2018-09-08", None, "2026-11-20T12:30:00.000Z", None, None, None)
+    assert row == ("2018-09-08", None, "2026-11-20T12:30:00.000Z", 0, None, None)
 
 
 def test_styles_are_where_qgis_looks_for_them(empty: Inventory, tmp_path: Path) -> None:

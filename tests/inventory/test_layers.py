@@ -249,7 +249,9 @@ def test_real_inventory_comes_back_with_sensible_terrain(mirror: Path, tmp_path:
         dem=dem,
     )
     found = run(scan, min_area_m2=0, min_slope_deg=0, min_hole_m2=0).landslides
-    assert len(found) == ndimage.label(mask)[1]
+    outlined = ndimage.label(mask)[1]
+    assert outlined <= len(found) <= 1.005 * outlined  # a few of several landslides are cut, single ones stay whole
+    assert found.amalgamated.mean() < 0.02
     assert found.area_m2.sum() == mask.sum() * 100
     assert found.relief_m.notna().all()
     assert (found.elev_min_m >= 900).all()
