@@ -10,7 +10,7 @@ import typer
 
 def export(
     inventory: Annotated[Path, typer.Argument(metavar="FILE.gpkg", help="landslides.gpkg of a scan.")],
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="geoparquet, flatgeobuf, geojson or coolr.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="geoparquet, flatgeobuf, geojson, coolr or usgs.")],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="File to write. Default: beside the inventory.")
     ] = None,
@@ -18,13 +18,14 @@ def export(
 ) -> None:
     """Write the landslides of an inventory in another format.
 
-    coolr is the table of NASA's Cooperative Open Online Landslide Repository.
+    coolr is the table of NASA's Cooperative Open Online Landslide Repository, usgs the layout of the U.S. Geological
+    Survey's Landslide Inventories across the United States.
 
     Example: landslide export out/landslides.gpkg --to geojson
     """
     from landslide_geo.inventory.export import FORMATS
     from landslide_geo.inventory.export import export as run
 
-    target = out or inventory.with_suffix(FORMATS[to][0] if to in FORMATS else ".out")
+    target = out or inventory.with_name(f"{inventory.stem}_{to}{FORMATS[to][0] if to in FORMATS else ''}")
     count = run(inventory, target, to=to, rejected=rejected)
     typer.echo(f"{count:,} landslides → {target}")

@@ -13,12 +13,17 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from landslide_geo.inventory.vocabulary import CATEGORIES, TRIGGERS, choices
+
 Kind = Literal["text", "int", "real", "bool", "date", "datetime"]
 
 
 @dataclass(frozen=True)
 class Field:
-    """One attribute. ``unit`` is empty for names, codes and shares; ``values`` lists what may be stored, if closed."""
+    """One attribute. ``unit`` is empty for names, codes and shares; ``values`` lists what a form offers.
+
+    What older or other programs stored beside it stays readable.
+    """
 
     name: str
     kind: Kind
@@ -107,8 +112,8 @@ LANDSLIDES: Final = LayerSchema(
         Field("detected_at", "datetime", "Detected at"),
         Field("review_status", "text", "Review", values=_choices(REVIEW_STATUS), editable=True),
         Field("reject_reason", "text", "Reason of rejection", values=_choices(REJECT_REASON), editable=True),
-        Field("category", "text", "Type of movement", editable=True),
-        Field("trigger", "text", "Trigger", editable=True),
+        Field("category", "text", "Type of movement", values=choices(CATEGORIES), editable=True),
+        Field("trigger", "text", "Trigger", values=choices(TRIGGERS), editable=True),
         Field("reviewer", "text", "Reviewer", editable=True),
         Field("reviewed_at", "datetime", "Reviewed at", editable=True),
         Field("notes", "text", "Notes", editable=True),

@@ -3,12 +3,16 @@
     python3 qgis_probe.py gpkg FILE.gpkg OUT.png
     python3 qgis_probe.py changes FILE.gpkg OUT.png
     python3 qgis_probe.py project FILE.qgz OUT.png
+    python3 qgis_probe.py edit FILE.gpkg EDITS.json
+
+EDITS.json holds new values by field, for the first landslide.
 
 Prints one JSON object on the last line.
 """
 
 import json
 import sys
+from pathlib import Path
 
 from qgis.core import (
     QgsApplication,
@@ -58,9 +62,28 @@ def render(layers, extent, crs, out):
     job.renderedImage().save(out)
 
 
+def edit(path, values):
+    """Change a landslide as a form does, and move its outline by a pixel to the east."""
+    layer = QgsVectorLayer(f"{path}|layername=landslides", "landslides", "ogr")
+    feature = next(layer.getFeatures())
+    layer.startEditing()
+    for name, value in values.items():
+        layer.changeAttributeValue(feature.id(), layer.fields().indexOf(name), value)
+    moved = feature.geometry()
+    moved.translate(10, 0)
+    layer.changeGeometry(feature.id(), moved)
+    done = layer.commitChanges()
+    return {"done": done, "errors": layer.commitErrors(), "landslide_id": feature["landslide_id"]}
+
+
 def main(kind, path, out):
     app = QgsApplication([], False)
     app.initQgis()
+    if kind == "edit":
+        report = edit(path, json.loads(Path(out).read_text(encoding="utf-8")))
+        app.exitQgis()  # closes the file
+        print(json.dumps(report))
+        return
     report = {"layers": [], "visible": []}
     if kind in ("gpkg", "changes"):
         names = ["changes"] if kind == "changes" else ["crowns", "landslides", "reviewed_extent", "visibility"]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,21 +14,42 @@ from inventory_scenes import CRS, PROVENANCE, layers, square
 
 from landslide_geo.cli.main import run
 from landslide_geo.errors import InventoryError, ParameterError, SourceNotFoundError
-from landslide_geo.inventory import schema, vectorize, write_geopackage
-from landslide_geo.inventory.export import COOLR_FIELDS, FORMATS, export
+from landslide_geo.inventory import Inventory, read_layer, schema, vectorize, vocabulary, write_geopackage
+from landslide_geo.inventory.export import COOLR_FIELDS, FORMATS, USGS_FIELDS, export
 
 SHAPE = (60, 60)
+#: As they occur in the repository's tables.
+COOLR_CATEGORIES = {
+    "complex", "creep", "debris_flow", "earth_flow", "lahar", "landslide", "mudslide", "other", "riverbank_collapse",
+    "rock_fall", "rotational_slide", "snow_avalanche", "topple", "translational_slide", "unknown",
+}  # fmt: skip
+COOLR_TRIGGERS = {
+    "construction", "continuous_rain", "dam_embankment_collapse", "downpour", "earthquake", "flooding", "freeze_thaw",
+    "leaking_pipe", "mining", "monsoon", "no_apparent_trigger", "other", "rain", "snowfall_snowmelt",
+    "tropical_cyclone", "unknown", "vibration", "volcano",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def found(tmp_path_factory: pytest.TempPathFactory) -> Inventory:
     """Two landslides, the second rejected."""
     folder = tmp_path_factory.mktemp("inventory")
     mask = square(SHAPE, 5, 5, 10) | square(SHAPE, 30, 30, 12)
     found = vectorize(layers(folder, mask), PROVENANCE, threshold=0.5, min_area_m2=900, min_slope_deg=0)
     found.landslides.loc[1, ["review_status", "reject_reason"]] = ["rejected", "field"]
-    write_geopackage(folder / "landslides.gpkg", found)
-    return folder / "landslides.gpkg"
+    return found
+
+
+@pytest.fixture(scope="module")
+def inventory(found: Inventory, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("inventory") / "landslides.gpkg"
+    write_geopackage(path, found)
+    return path
+
+
+def edited(found: Inventory, path: Path, **columns: object) -> Path:
+    write_geopackage(path, replace(found, landslides=found.landslides.assign(**columns)))
+    return path
 
 
 @pytest.mark.parametrize("to", ["geoparquet", "flatgeobuf", "geojson"])
@@ -69,6 +92,51 @@ def test_coolr_has_the_columns_of_the_repository(inventory: Path, tmp_path: Path
     assert row["landslide_trigger"] == "unknown"
     assert row["event_date"] == ("" if PROVENANCE.event_date is None else PROVENANCE.event_date.isoformat())
     assert "area 10000 m2" in row["notes"]
+
+
+def test_types_and_triggers_have_the_names_of_the_repository(found: Inventory, tmp_path: Path) -> None:
+    """Of its own vocabulary only; what another program stored is passed on."""
+    told = {}
+    for category, trigger in (
+        ("debris_avalanche", "snowfall_snowmelt"),
+        ("rock_planar_slide", "river_undercutting"),
+        ("Lawine", None),
+    ):
+        path = edited(found, tmp_path / "edited.gpkg", category=category, trigger=trigger)
+        export(path, tmp_path / "a.csv", to="coolr")
+        with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+            (row,) = csv.DictReader(file)
+        told[category] = (row["landslide_category"], row["landslide_trigger"])
+        assert read_layer(path)["category"].eq(category).all()
+    assert told == {
+        "debris_avalanche": ("debris_flow", "snowfall_snowmelt"),
+        "rock_planar_slide": ("translational_slide", "other"),
+        "Lawine": ("Lawine", "unknown"),
+    }
+    assert set(vocabulary.in_coolr(vocabulary.CATEGORIES).values()) <= COOLR_CATEGORIES
+    assert set(vocabulary.in_coolr(vocabulary.TRIGGERS).values()) <= COOLR_TRIGGERS
+
+
+def test_usgs_has_the_fields_of_the_compilation(found: Inventory, tmp_path: Path) -> None:
+    changed = {"category": "debris_flow", "date_pre": date(2018, 9, 1), "confidence": 8}
+    path, out = edited(found, tmp_path / "edited.gpkg", **changed), tmp_path / "usgs.gpkg"
+    assert export(path, out, to="usgs", rejected=True) == 2
+    written = gpd.read_file(out, layer="us_ls_v3_poly")
+    original = read_layer(path)
+    assert tuple(written.columns.drop("geometry")) == USGS_FIELDS
+    assert written.crs == "EPSG:4326"
+    assert written["Date_Min"].astype(str).tolist() == ["2018-09-01"] * 2
+    assert written["Date_Max"].astype(str).tolist() == ["2018-09-08"] * 2
+    assert written["Confidence"].tolist() == [8, 8]
+    assert written["LS_Type"].tolist() == ["debris flow"] * 2
+    assert written[["USGS_ID", "Fatalities", "Inv_URL"]].isna().all(axis=None)
+    assert [note.split()[-1] for note in written["Notes"]] == original["landslide_id"].tolist()
+    np.testing.assert_allclose(written["Lon_W"], original["lon"])
+    np.testing.assert_allclose(written.to_crs(CRS).area, original["area_m2"], rtol=1e-6)
+    with pytest.raises(ParameterError, match="is the inventory itself"):
+        export(path, path, to="usgs")
+    assert run(["export", str(path), "--to", "usgs"]) == 0
+    assert (tmp_path / "edited_usgs.gpkg").exists()
 
 
 def test_mistakes_are_named_and_nothing_is_written(inventory: Path, tmp_path: Path, capsys) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pytest
+import shapely
+import shapely.affinity
 from inventory_scenes import CRS, PROVENANCE, layers, ramp, square, write
 from PIL import Image
 from shapely import box
 
-from landslide_geo.inventory import schema, style, vectorize, write_geopackage
+from landslide_geo.inventory import read_layer, schema, style, vectorize, write_geopackage
 from landslide_geo.pipeline.inventories import compare_files
 from landslide_geo.report import write_review_project
 
@@ -101,6 +103,7 @@ def test_geopackage_opens_styled(scan: Path, tmp_path: Path) -> None:
 def test_forms_offer_what_may_be_entered(scan: Path, tmp_path: Path) -> None:
     report = probe("gpkg", scan / "landslides.gpkg", tmp_path / "map.png")
     (landslides,) = [layer for layer in report["layers"] if layer["name"] == "landslides"]
+    assert landslides["widgets"]["category"] == landslides["widgets"]["trigger"] == "ValueMap"
     for field in schema.LANDSLIDES.fields:
         if field.values:
             assert landslides["widgets"][field.name] == "ValueMap"
@@ -108,6 +111,25 @@ def test_forms_offer_what_may_be_entered(scan: Path, tmp_path: Path) -> None:
     assert landslides["types"]["date_post"] == "Date"
     assert landslides["types"]["detected_at"] == "DateTime"
     assert landslides["types"]["touches_edge"] == "Boolean"
+
+
+def test_an_edit_made_in_qgis_is_read_back(scan: Path, tmp_path: Path) -> None:
+    path = tmp_path / "landslides.gpkg"
+    path.write_bytes((scan / "landslides.gpkg").read_bytes())
+    edits = {"category": "debris_flow", "trigger": "earthquake", "review_status": "edited", "notes": "größer"}
+    (tmp_path / "edits.json").write_text(json.dumps(edits), encoding="utf-8")
+    report = probe("edit", path, tmp_path / "edits.json")
+    assert report["done"], report["errors"]
+    before = read_layer(scan / "landslides.gpkg").set_index("landslide_id")
+    after = read_layer(path).set_index("landslide_id")
+    assert after.index.tolist() == before.index.tolist()
+    changed = report["landslide_id"]
+    assert after.loc[changed, list(edits)].to_dict() == edits
+    assert after.geometry[changed].equals(shapely.affinity.translate(before.geometry[changed], 10, 0))
+    others, fields = before.index.drop(changed), before.columns.drop("geometry")
+    assert after.loc[others, fields].equals(before.loc[others, fields])
+    kept = [name for name in fields if name not in edits]
+    assert after.loc[[changed], kept].equals(before.loc[[changed], kept])
 
 
 def test_changes_open_styled(tmp_path: Path) -> None:
