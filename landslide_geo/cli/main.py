@@ -10,7 +10,20 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from landslide_geo.cli import compare, demo, doctor, evaluate, export, fetch, models, scan, score, train, vectorize
+from landslide_geo.cli import (
+    compare,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    fetch,
+    models,
+    review,
+    scan,
+    score,
+    train,
+    vectorize,
+)
 from landslide_geo.errors import LandslideError
 from landslide_geo.version import __version__
 
@@ -61,6 +74,7 @@ for name, function in (
 ):
     app.command(name)(function)
 app.add_typer(models.app, name="models")
+app.add_typer(review.app, name="review")
 
 
 def main() -> None:

@@ -206,6 +206,30 @@ class _Ground:
         return _Ground(self.terrain, self.slope_mean[which], self.slope_p90[which], self.aspect[which])
 
 
+def measured(layers: Layers, outlines: gpd.GeoSeries) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    """Attributes of outlines that were not traced here, as `vectorize` gives them, and their crowns.
+
+    Args:
+        layers: rasters of the scan that they belong to.
+        outlines: valid polygons in the rasters' CRS.
+
+    Returns:
+        Attributes by name, and the crowns' coordinates, shape (n, 2), NaN where there is none.
+
+    Raises:
+        LandslideError: a raster cannot be read.
+    """
+    with polygons.open_metric(layers.probability) as source:
+        pixel, box = float(source.transform.a), source.bounds
+        bounds = BoundingBox(box.left, box.bottom, box.right, box.top, crs=str(source.crs))
+    if layers.dem is None:
+        return _measured(layers, outlines, None, pixel=pixel)
+    with tempfile.TemporaryDirectory(prefix="landslide-") as folder:
+        path = Path(folder) / "terrain.tif"
+        terrain.prepare(layers.dem, path, band=layers.dem_band, bounds=bounds)
+        return _measured(layers, outlines, _Ground.under(outlines, path), pixel=pixel)
+
+
 def _measured(
     layers: Layers, outlines: gpd.GeoSeries, ground: _Ground | None, *, pixel: float
 ) -> tuple[dict[str, Any], NDArray[np.float64]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -85,6 +87,33 @@ def vectorize_file(
     make_parent(target)
     write_geopackage(target, inventory)
     return inventory
+
+
+@contextmanager
+def scan_layers(folder: Path) -> Iterator[Layers | None]:
+    """The rasters in the folder of a scan, and its elevation model if that is still there; None where it holds none.
+
+    Raises:
+        LandslideError: a raster cannot be read.
+    """
+    record, probability = read_record(folder), folder / "probability.tif"
+    if record is None or not probability.exists():
+        yield None
+        return
+    known = _known(record, folder)
+    with tempfile.TemporaryDirectory(prefix="landslide-") as made:
+        seen = known.visibility
+        if seen is None:
+            seen = Path(made) / "visibility.tif"
+            _visibility_of(probability, seen)
+        yield Layers(
+            probability=probability,
+            visibility=seen,
+            uncertainty=known.uncertainty,
+            change=known.change,
+            dem=known.dem,
+            dem_band=known.dem_band,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
