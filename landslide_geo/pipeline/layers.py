@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.enums import Resampling
 
 from landslide_geo.bands import PRE
 from landslide_geo.files import replacing
@@ -91,7 +92,7 @@ def write_visibility(scene: Scene, path: Path, *, needed: tuple[str, ...]) -> No
         dtype="uint8",
         nodata=0,
         descriptions=["visibility"],
-        overview_resampling="MODE",
+        overview_resampling=Resampling.mode,
     )
 
 

@@ -201,18 +201,18 @@ class _Job:
         started = datetime.now(UTC)
         if self.scene.aoi is not None and not any_inside(self.scene):
             raise EmptyAOIError("the area of interest holds no pixel centre of the scene; draw a larger one")
-        with ThreadPoolExecutor(1) as beside, self.timings.step("warp"):
-            # Importing PyTorch takes a core for seconds, warping another.
-            building = beside.submit(self.model.build)
-            self.scene = staged(self.scene, folder / "bands")
-            building.result()
-        with self.timings.step("visibility"):
-            self.scene = seen_once(self.scene, folder / "bands", needed=self.model.bands)
-        asked = Question(
-            self.model, self.grid, self.batch_size, self.symmetries, self.params, self.threshold, self.screen,
-            self.cluster,
-        )  # fmt: skip
-        answered = write_probability(folder, self.scene, asked, timings=self.timings, progress=progress)
+        with ThreadPoolExecutor(1) as beside:
+            # Importing PyTorch takes seconds; whoever asks for a network first waits for it, and meets its errors.
+            beside.submit(self.model.build)
+            with self.timings.step("warp"):
+                self.scene = staged(self.scene, folder / "bands")
+            with self.timings.step("visibility"):
+                self.scene = seen_once(self.scene, folder / "bands", needed=self.model.bands)
+            asked = Question(
+                self.model, self.grid, self.batch_size, self.symmetries, self.params, self.threshold, self.screen,
+                self.cluster,
+            )  # fmt: skip
+            answered = write_probability(folder, self.scene, asked, timings=self.timings, progress=progress)
         with self.timings.step("layers"):
             rasters.write_measured(self.scene, folder, folder / REVIEW, needed=self.model.bands)
         with self.timings.step("polygons"), ThreadPoolExecutor(1) as beside:
