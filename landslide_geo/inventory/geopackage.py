@@ -20,6 +20,7 @@ from landslide_geo.errors import InventoryError, OutputError, SourceNotFoundErro
 from landslide_geo.files import replacing
 from landslide_geo.inventory import schema
 from landslide_geo.inventory.layers import Inventory
+from landslide_geo.inventory.metadata import add_metadata, items
 from landslide_geo.inventory.style import add_styles
 from landslide_geo.inventory.traced import TRACED, add_record, has_record
 
@@ -64,6 +65,7 @@ def _write(path: Path, frames: dict[schema.LayerSchema, gpd.GeoDataFrame], sourc
             _write_layer(part, layer, frame, append=part.exists())
         with contextlib.closing(sqlite3.connect(part)) as database, database:
             add_styles(database, tuple(frames))
+            add_metadata(database, frames)
             if schema.LANDSLIDES in frames:
                 add_record(database, sources)
 
@@ -177,6 +179,7 @@ def _write_layer(path: Path, layer: schema.LayerSchema, frame: gpd.GeoDataFrame,
         append=append,
         gdal_tz_offsets={f.name: np.full(len(frame), 100) for f in layer.fields if f.kind == "datetime"},  # 100 = UTC
         dataset_options={} if append else {"VERSION": "1.2"},  # 1.4, GDAL's default, makes older QGIS warn
+        layer_metadata=items(layer, frame),
         layer_options={"IDENTIFIER": layer.name, "DESCRIPTION": layer.title},
     )
 

@@ -40,11 +40,12 @@ class Field:
 
 @dataclass(frozen=True)
 class LayerSchema:
-    """A layer of the GeoPackage: its name, geometry type and fields in order."""
+    """A layer of the GeoPackage: its name, geometry type, what it is, and its fields in order."""
 
     name: str
     geometry: Literal["MultiPolygon", "Point"]
     title: str
+    abstract: str
     fields: tuple[Field, ...]
 
 
@@ -69,6 +70,10 @@ LANDSLIDES: Final = LayerSchema(
     name="landslides",
     geometry="MultiPolygon",
     title="Landslides",
+    abstract=(
+        "Outlines of landslides, each with its attributes. A scan gives confidences 1 to 3; a review decides. "
+        "Null means that there is no source or that the value cannot be told, never zero."
+    ),
     fields=(
         Field("landslide_id", "text", "Identifier"),
         Field("parent_id", "text", "Identifier of the polygon it was split from"),
@@ -123,12 +128,17 @@ CROWNS: Final = LayerSchema(
     name="crowns",
     geometry="Point",
     title="Crowns (highest points)",
+    abstract="The highest point of each landslide by the elevation model.",
     fields=(Field("landslide_id", "text", "Identifier"), Field("elevation_m", "real", "Elevation", "m")),
 )
 VISIBILITY: Final = LayerSchema(
     name="visibility",
     geometry="MultiPolygon",
     title="What could be seen",
+    abstract=(
+        "Classes of the whole scene without gaps. Densities of landslides are per visible area; nothing is "
+        "known about the rest."
+    ),
     fields=(
         Field("class", "text", "Class"),
         Field("code", "int", "Code"),
@@ -141,6 +151,7 @@ REVIEWED_EXTENT: Final = LayerSchema(
     name="reviewed_extent",
     geometry="MultiPolygon",
     title="Reviewed ground",
+    abstract="Drawn by analysts: only inside is unmarked ground known to be free of landslides.",
     fields=(
         Field("reviewer", "text", "Reviewer", editable=True),
         Field("reviewed_at", "datetime", "Reviewed at", editable=True),
@@ -154,6 +165,7 @@ CHANGES: Final = LayerSchema(
     name="changes",
     geometry="MultiPolygon",
     title="Changes between two inventories",
+    abstract="What became of each landslide of an older inventory, and which are new.",
     fields=(
         Field("status", "text", "Status", values=_choices(STATUS)),
         Field("landslide_id", "text", "Identifier"),

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from landslide_geo.inventory import schema
 
-_DOCTYPE: Final = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+DOCTYPE: Final = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 
 #: As QGIS itself creates the table when it saves a style to a GeoPackage.
 _CREATE: Final = """
@@ -109,5 +109,5 @@ def add_styles(database: sqlite3.Connection, layers: Sequence[schema.LayerSchema
     for layer in layers:
         styles = _STYLES.get(layer.name, ((layer.name, layer.name),))
         for index, (file, title) in enumerate(styles):
-            text = _DOCTYPE + ElementTree.tostring(layer_qml(layer, file), encoding="unicode")
+            text = DOCTYPE + ElementTree.tostring(layer_qml(layer, file), encoding="unicode")
             database.execute(_STYLE, (layer.name, geometry[layer.name], title, text, index == 0, layer.title))

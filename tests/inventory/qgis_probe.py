@@ -31,6 +31,8 @@ def describe(layer):
     about["renderer"] = renderer.type() if renderer else None
     if isinstance(layer, QgsVectorLayer):
         fields = layer.fields()
+        told = layer.metadata()
+        about["metadata"] = {"title": told.title(), "abstract": told.abstract(), "history": told.history()}
         about["features"] = layer.featureCount()
         about["types"] = {field.name(): field.typeName() for field in fields}
         about["aliases"] = {field.name(): field.alias() for field in fields}

@@ -86,7 +86,12 @@ def test_geopackage_opens_styled(scan: Path, tmp_path: Path) -> None:
         assert found[layer.name]["default_style"], found[layer.name]["style_message"]
         names = {field.name: field.label for field in layer.fields}
         assert {name: found[layer.name]["aliases"][name] for name in names} == names
+        told = found[layer.name]["metadata"]
+        assert told["title"] == layer.title
+        assert told["abstract"].startswith(layer.abstract)
     landslides = found["landslides"]
+    assert "area_m2: Area (m²)" in landslides["metadata"]["abstract"]
+    assert {"model_id: default", "threshold: 0.5", "date_post: 2018-09-08"} <= set(landslides["metadata"]["history"])
     assert landslides["features"] == 3
     assert landslides["renderer"] == "categorizedSymbol"
     assert landslides["attribute"] == "confidence"
