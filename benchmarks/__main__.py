@@ -46,8 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
                 _say(f"memory: {growths[-1]}")
         scans = []
         if "scan" in parts:
-            scans.append(scan.measured(folder, SCAN_SIZE[args.quick]))
-            _say(f"scan: {scans[-1]}")
+            for what in (scan.ONE_DATE, scan.TWO_DATES):
+                scans.append(scan.measured(folder, SCAN_SIZE[args.quick], what, rounds=count))
+                _say(f"scan: {scans[-1]}")
         outlined = []
         if "polygons" in parts:
             outlined.append(_polygons(folder, count, *POLYGON_SIZES[args.quick]))

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.memory import Growth
 from benchmarks.polygons import Held
 from benchmarks.rounds import Rounds
-from benchmarks.scan import Steps
+from benchmarks.scan import LIMIT, Steps
 from landslide_geo.pipeline.record import installed
 
 _BEGIN, _END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
@@ -153,10 +153,12 @@ def _memory_table(growths: Sequence[Growth]) -> str:
 def _scan_table(steps: Steps) -> str:
     rows = [["start, checksums, end", f"{steps.start:.1f}"]]
     rows += [[name, f"{seconds:.1f}"] for name, seconds in steps.steps.items()]
-    rows += [["**all but the network**", f"**{steps.rest:.1f}**"]]
+    limit = LIMIT.get(steps.what)
+    judged = "" if limit is None else f", {_judged(steps.rest, limit)} {limit:g}"
+    rows += [["**all but the network**", f"**{steps.rest:.1f}**{judged}"]]
     title = (
-        f"`landslide scan` of a simulated {steps.size} × {steps.size} scene, 9 bands on three grids and an elevation "
-        f"model, {steps.landslides} landslides:"
+        f"`landslide scan` of a simulated {steps.size} × {steps.size} scene, {steps.what}, {steps.landslides} "
+        f"landslides; the median of {steps.rounds} by all but the network:"
     )
     return f"{title}\n\n" + _table(["step", "s"], rows)
 
