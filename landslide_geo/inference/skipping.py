@@ -16,6 +16,7 @@ from odc.geo.geobox import GeoBox
 from landslide_geo.errors import ParameterError
 from landslide_geo.inference.windows import WindowGrid
 from landslide_geo.scene.grid import blocks
+from landslide_geo.scene.raster_io import NEAR
 from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource
@@ -127,7 +128,7 @@ def flat_windows(scene: Scene, grid: WindowGrid, limit_deg: float) -> BoolArray 
     rows = _spans(grid.row_starts, grid.window, step, height)
     cols = _spans(grid.col_starts, grid.window, step, width)
     flat = np.ones((len(rows), len(cols)), dtype=bool)
-    with BandReader([BandSource("elevation", scene.dem, scene.dem_band)], coarse) as reader:
+    with BandReader([BandSource("elevation", scene.dem, scene.dem_band)], coarse, tolerance=NEAR) as reader:
         for block in blocks(height, width, _SIDE):
             # At the rim of the scene slopes are one-sided.
             wide = block.padded(1).clipped(height, width)

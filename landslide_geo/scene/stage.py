@@ -21,7 +21,7 @@ from landslide_geo.files import replacing
 from landslide_geo.parallel import in_order
 from landslide_geo.scene.cog import THREADS, TILE, tile_blocks
 from landslide_geo.scene.grid import Block, blocks
-from landslide_geo.scene.raster_io import open_raster
+from landslide_geo.scene.raster_io import NEAR, open_raster
 from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.scene import Scene, Seen
 from landslide_geo.scene.sources import BandSource
@@ -29,9 +29,6 @@ from landslide_geo.scene.sources import BandSource
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
 
-#: By how many of a band's own pixels a pixel may be taken from beside its place. Exact warping sends every pixel
-#: through PROJ, which takes four times as long as all the rest; this much moves an elevation by a few centimetres.
-_TOLERANCE: Final = 1e-3
 #: Threads that warp, at most: each has its own files open, and tiles of them in memory.
 _THREADS: Final = 4
 
@@ -135,7 +132,7 @@ def _warped(bands: Sequence[BandSource], geobox: GeoBox) -> Generator[tuple[Bloc
     height, width = geobox.shape
     threads = min(os.cpu_count() or 1, _THREADS)
     with ExitStack() as stack:
-        readers = [stack.enter_context(BandReader(bands, geobox, tolerance=_TOLERANCE)) for _ in range(threads)]
+        readers = [stack.enter_context(BandReader(bands, geobox, tolerance=NEAR)) for _ in range(threads)]
         pools = [stack.enter_context(ThreadPoolExecutor(1)) for _ in readers]
         waiting: deque[tuple[Block, Future[FloatArray]]] = deque()
         for block in blocks(height, width, TILE):
