@@ -72,6 +72,14 @@ def scan(
             "--scheduler", metavar="ADDR", help="Dask scheduler whose workers share them, e.g. tcp://host:8786."
         ),
     ] = None,
+    reviewed: Annotated[
+        Path | None,
+        typer.Option(
+            "--reviewed",
+            metavar="FILE.gpkg",
+            help="Take over what analysts decided; as landslide review import wrote it.",
+        ),
+    ] = None,
     crs: Annotated[str | None, typer.Option("--crs", help="Projected CRS of the result, e.g. EPSG:32654.")] = None,
     resolution: Annotated[float | None, typer.Option("--resolution", metavar="M", help="Pixel size in metres.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the scene in outputs.")] = None,
@@ -115,7 +123,7 @@ def scan(
         sources, out, dem=dem, aoi=aoi, params=params, crs=crs, resolution=resolution, date=day(date, "--date"),
         date_pre=day(date_pre, "--date-pre"), event=None if event_day is None else (event_name, event_day), name=name,
         credits=credits, resume=resume, overwrite=overwrite, progress=not (quiet or as_json), workers=workers,
-        scheduler=scheduler,
+        scheduler=scheduler, reviewed=reviewed,
     )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(result.summary | {"outputs": [str(path) for path in result.outputs]}))

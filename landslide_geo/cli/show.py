@@ -29,6 +29,12 @@ def show_result(result: ScanResult) -> None:
         f"{summary['seconds']:.0f}",
     )
     console.print(table)
+    if told := summary.get("reviewed"):
+        console.print(
+            f"Reviewed: {told['inherited']:,} found again, {told['kept']:,} kept. Of the new scan: "
+            f"{told['new']:,} new, {told['known']:,} known before, {told['mapped']:,} on reviewed landslides left out.",
+            soft_wrap=True,
+        )
     for warning in result.record["warnings"]:
         console.print(f"Note: {warning}", soft_wrap=True)
     for path in result.outputs:

@@ -82,7 +82,7 @@ class Inventory:
             "landslides": len(self.landslides),
             "area_m2": float(area.sum()),
             "largest_m2": float(area.max()) if len(area) else 0.0,
-            "by_confidence": {str(code): int(codes.get(code, 0)) for code in (1, 2, 3)},
+            "by_confidence": {str(code): int(codes.get(code, 0)) for code in sorted({1, 2, 3} | set(codes.index))},
             "dropped": dict(self.dropped),
             "visible_m2": visible,
             "visible_share": float(self.visibility["share"][seen].sum()),

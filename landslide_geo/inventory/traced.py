@@ -19,10 +19,11 @@ from typing import Final
 from landslide_geo.errors import InventoryError, SourceNotFoundError
 from landslide_geo.inventory import schema
 
-#: The landslides as written: all fields and outlines.
-TRACED: Final = "landslide_geo_traced"
+#: The landslides as written: all fields and outlines. QGIS offers every table that is not registered either, but for
+#: those with the prefix of the format's own and of its extensions.
+TRACED: Final = "gpkgext_landslide_geo_traced"
 #: Checksums: of this file's own content as written, and of the contents that its decisions were taken over from.
-_LINEAGE: Final = "landslide_geo_lineage"
+_LINEAGE: Final = "gpkgext_landslide_geo_lineage"
 _WRITTEN, _SOURCE = "written", "source"
 
 
@@ -34,11 +35,13 @@ class History:
         content: checksum of what an analyst may change: outlines, identifiers, the analyst's fields, reviewed extents.
         written: the same as it was when the file was written; None where the file does not tell.
         sources: checksums of the contents that its decisions were taken over from.
+        decided: landslides that were reviewed, and reviewed extents.
     """
 
     content: str
     written: str | None
     sources: frozenset[str]
+    decided: int
 
     @property
     def edited(self) -> bool:
@@ -76,6 +79,7 @@ def read_history(path: Path) -> History:
                 _content(database),
                 next((sha for role, sha in rows if role == _WRITTEN), None),
                 frozenset(sha for role, sha in rows if role == _SOURCE),
+                _decided(database),
             )
     except (sqlite3.Error, OSError) as error:
         raise InventoryError(f"{path}: is no landslides.gpkg that can be read ({error})") from None
@@ -135,8 +139,17 @@ def _content(database: sqlite3.Connection) -> str:
     for layer in (schema.LANDSLIDES, schema.REVIEWED_EXTENT):
         if layer.name not in geometry:
             raise sqlite3.DatabaseError(f"no layer {layer.name}")
+        there = {row[1] for row in database.execute(f"PRAGMA table_info({layer.name})")}
         names = [field.name for field in layer.fields if field.editable or field.name == "landslide_id"]
-        columns = ", ".join(f'"{name}"' for name in (geometry[layer.name], *names))
+        columns = ", ".join(f'"{name}"' for name in (geometry[layer.name], *names) if name in there)
         for row in database.execute(f"SELECT {columns} FROM {layer.name} ORDER BY rowid"):
             total.update(repr(row).encode())
     return total.hexdigest()
+
+
+def _decided(database: sqlite3.Connection) -> int:
+    (reviewed,) = database.execute(
+        f"SELECT count(*) FROM {schema.LANDSLIDES.name} WHERE review_status <> 'unreviewed'"
+    ).fetchone()
+    (extents,) = database.execute(f"SELECT count(*) FROM {schema.REVIEWED_EXTENT.name}").fetchone()
+    return int(reviewed) + int(extents)

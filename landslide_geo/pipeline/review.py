@@ -14,7 +14,7 @@ import rasterio
 import shapely
 from numpy.typing import NDArray
 
-from landslide_geo.errors import InventoryError, OutputError, ParameterError, SourceNotFoundError
+from landslide_geo.errors import InventoryError, ParameterError, SourceNotFoundError
 from landslide_geo.inventory import Inventory, read_layer, schema, write_geopackage
 from landslide_geo.inventory.edits import checked_extent, checked_landslides, refuse_unreviewed_codes
 from landslide_geo.inventory.geopackage import make_parent, read_traced, refuse_other_formats
@@ -22,6 +22,7 @@ from landslide_geo.inventory.layers import measured
 from landslide_geo.inventory.outline import MEASURED, usual_edge
 from landslide_geo.inventory.review import Review, review
 from landslide_geo.inventory.traced import read_history, snapshot
+from landslide_geo.pipeline.decisions import refuse_to_lose_edits
 from landslide_geo.pipeline.vectorize import scan_layers
 
 
@@ -78,24 +79,6 @@ def import_review(
         "measured": were_measured,
         "reviewed_m2": float(shapely.area(shapely.union_all(extent.geometry.to_numpy()))),
     }
-
-
-def refuse_to_lose_edits(path: Path) -> None:
-    """Check that a file which is to be written over holds no edits of its own.
-
-    Raises:
-        OutputError: it does.
-    """
-    if path.exists():
-        try:
-            history = read_history(path)
-        except InventoryError:
-            return  # no inventory
-        if history.written is not None and history.edited:
-            raise OutputError(
-                f"{path}: was edited since it was written; run landslide review import {path}, or name another file "
-                "with --out"
-            )
 
 
 def _read(

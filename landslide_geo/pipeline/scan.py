@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from landslide_geo.inference.run import Cluster
 from landslide_geo.inference.skipping import Screen
 from landslide_geo.inference.symmetries import symmetries
 from landslide_geo.inventory import Inventory, Layers, Provenance, vectorize, write_geopackage
+from landslide_geo.inventory.inherit import inherit, without_rejected
 from landslide_geo.models import Ensemble, open_ensemble
 from landslide_geo.pipeline import layers as rasters
+from landslide_geo.pipeline.decisions import Decisions, read_decisions, refuse_to_lose_decisions
 from landslide_geo.pipeline.probability import Question, any_inside, statistics_of, write_probability
 from landslide_geo.pipeline.record import Timings, describe_inputs, machine, peak_memory_mb, scan_key, versions
 from landslide_geo.pipeline.windows import choose_windows
@@ -88,6 +91,7 @@ def scan(
     screen: Screen | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
+    reviewed: str | Path | None = None,
 ) -> ScanResult:
     """Map the landslides of a scene.
 
@@ -113,12 +117,14 @@ def scan(
         screen: a cheap filter asked before the network; it sees windows as the network does, normalised.
         workers: spread the windows over that many processes of a local Dask cluster.
         scheduler: address of a Dask scheduler (``tcp://…``) whose workers see the same files, instead.
+        reviewed: what `landslide_geo.pipeline.review.import_review` wrote, whose decisions the result takes over.
 
     Raises:
         LandslideError: something the user can mend; nothing is left behind.
     """
     params = params or ScanParams()
     cluster = Cluster(workers, scheduler)
+    decisions = None if reviewed is None else read_decisions(reviewed)
     model = open_ensemble(params.model)
     scene = open_scene(
         sources, dem=dem, aoi=aoi, crs=crs, resolution=resolution, date=date, date_pre=date_pre,
@@ -127,9 +133,9 @@ def scan(
     scene.require(model.bands, by=f"model {model.name}")
     job = _Job(
         scene, model, params, aoi=None if aoi is None else Path(aoi), event=event, credits=credits, screen=screen,
-        cluster=cluster,
+        cluster=cluster, decisions=decisions,
     )  # fmt: skip
-    space = Workspace(Path(out), job.key)
+    space = Workspace(Path(out), job.key, partial(refuse_to_lose_decisions, given=decisions))
     if (record := space.finished()) is not None:
         return ScanResult(space.out, record, fresh=False)
     space.open(resume=resume, overwrite=overwrite)
@@ -162,15 +168,20 @@ class _Job:
         credits: str,
         screen: Screen | None,
         cluster: Cluster,
+        decisions: Decisions | None = None,
     ) -> None:
         self.scene, self.model, self.params, self.event, self.credits = scene, model, params, event, credits
-        self.screen, self.cluster = screen, cluster
+        self.screen, self.cluster, self.decisions = screen, cluster, decisions
         windows = choose_windows(model, params, scene.height, scene.width)
         self.grid, self.batch_size = windows.grid, windows.batch_size
         self.tta = model.tta if params.tta is None else params.tta
         self.symmetries = symmetries(self.tta)
         self.threshold = model.threshold if params.threshold is None else params.threshold
         self.inputs = describe_inputs(scene, aoi)
+        if decisions is not None:
+            # The checksum of what analysts decided: a program that only opens the file changes its bytes.
+            told = {"role": "reviewed", "path": str(decisions.path), "band": None, "sha256": decisions.content}
+            self.inputs.append(told)
         self.settings = params.model_dump() | {
             "window": self.grid.window,
             "overlap": self.grid.overlap,
@@ -195,6 +206,7 @@ class _Job:
             }
         )
         self.timings = Timings()
+        self.inherited: dict[str, int] | None = None  # how many landslides came from where
 
     def run(self, folder: Path, progress: Progress) -> dict[str, Any]:
         """All steps; returns the record."""
@@ -218,7 +230,7 @@ class _Job:
         with self.timings.step("polygons"), ThreadPoolExecutor(1) as beside:
             # Polygons keep one core busy, mostly in Python; GDAL and NumPy make the pictures on another.
             pictures = beside.submit(rasters.write_pictures, self.scene, folder / REVIEW)
-            inventory = self._inventory(folder, started)
+            inventory = without_rejected(self._inventory(folder, started))
             pictures.result()
         record = self._record(folder, started, answered, inventory)
         with self.timings.step("report"):
@@ -259,8 +271,13 @@ class _Job:
             min_slope_deg=self.params.min_slope_deg,
             simplify_m=self.params.simplify_m,
         )
-        write_geopackage(folder / "landslides.gpkg", inventory)
-        return inventory
+        if self.decisions is None:
+            write_geopackage(folder / "landslides.gpkg", inventory)
+            return inventory
+        inherited = inherit(inventory, self.decisions.inventory)
+        write_geopackage(folder / "landslides.gpkg", inherited.inventory, sources=self.decisions.lineage)
+        self.inherited = inherited.counts
+        return inherited.inventory
 
     def _record(
         self, folder: Path, started: datetime, answered: dict[str, Any], inventory: Inventory
@@ -284,7 +301,7 @@ class _Job:
             "warnings": self.warnings(),
             "windows": answered["windows"],
             "backend": answered["backend"],
-            "summary": inventory.summary(),
+            "summary": inventory.summary() | ({} if self.inherited is None else {"reviewed": self.inherited}),
             "credits": self.credits,
             "versions": versions(),
             "machine": machine(),

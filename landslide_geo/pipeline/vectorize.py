@@ -19,6 +19,7 @@ from landslide_geo.config import VectorizeParams
 from landslide_geo.errors import ParameterError
 from landslide_geo.inventory import Inventory, Layers, Provenance, vectorize, write_geopackage
 from landslide_geo.inventory.geopackage import make_parent, refuse_other_formats
+from landslide_geo.pipeline.decisions import refuse_to_lose_decisions
 from landslide_geo.pipeline.workspace import REVIEW, read_record
 from landslide_geo.scene.cog import write_cog
 from landslide_geo.scene.grid import Block
@@ -36,7 +37,7 @@ def vectorize_file(
 
     Args:
         probability: raster of probabilities 0–1 on a projected grid, nodata or NaN where unknown.
-        out: GeoPackage to write; replaced if it exists.
+        out: GeoPackage to write; replaced if it exists, unless analysts decided anything in it.
         params: threshold and least area and slope. A threshold is needed where no scan knows one.
         dem: elevation model in metres, on any grid; none takes the scan's, if it is still there.
 
@@ -49,6 +50,7 @@ def vectorize_file(
     with open_raster(source, what="probability raster"):
         pass
     refuse_other_formats(target)
+    refuse_to_lose_decisions(target)
     record = read_record(source.parent) or {}
     threshold = params.threshold or record.get("parameters", {}).get("threshold")
     if threshold is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,10 +42,14 @@ class Workspace:
     Attributes:
         out: the output folder.
         partial: where files lie until all are finished.
+
+    Args:
+        refuse: asked, before work starts and before anything is moved, whether an inventory may be written over; raises
+            a `LandslideError` where not.
     """
 
-    def __init__(self, out: Path, key: str) -> None:
-        self.out, self.key = out, key
+    def __init__(self, out: Path, key: str, refuse: Callable[[Path], None] | None = None) -> None:
+        self.out, self.key, self._refuse = out, key, refuse
         self.partial = out / f".partial-{key}"
         self._work = WorkFolder(self.partial)
         self._committing = False
@@ -82,7 +87,7 @@ class Workspace:
                     f"{self.out}: holds another scan ({other[0]}); choose another folder with --out, "
                     "or replace it with --overwrite"
                 )
-            refuse_open_database(self.out / "landslides.gpkg")
+            self._ask()
             self._work.open(keep=resume)
             (self.partial / REVIEW).mkdir(parents=True, exist_ok=True)
             probe = self.partial / ".writable"
@@ -110,6 +115,7 @@ class Workspace:
             OutputError: a file cannot be moved.
         """
         self._committing = True
+        self._ask()
         try:
             (self.partial / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
             marks = {name: _marks(self.partial / name) for name in record["outputs"]}
@@ -119,6 +125,13 @@ class Workspace:
         except OSError as error:
             raise self._unwritable(error) from None
         self._move(record)
+
+    def _ask(self) -> None:
+        """Refuse to write over an inventory that is open elsewhere or that holds what would be lost."""
+        inventory = self.out / "landslides.gpkg"
+        refuse_open_database(inventory)
+        if self._refuse is not None:
+            self._refuse(inventory)
 
     def _finish_commit(self) -> None:
         """Go on with a commit that was killed half-way, if all of its files are still what they were."""

@@ -67,7 +67,7 @@ def test_the_record_keeps_what_was_written_and_is_no_layer(count: int, tmp_path:
 
 
 def test_a_file_of_an_earlier_version_has_no_record(file: Path) -> None:
-    execute(file, "DROP TABLE landslide_geo_traced", "DROP TABLE landslide_geo_lineage")
+    execute(file, "DROP TABLE gpkgext_landslide_geo_traced", "DROP TABLE gpkgext_landslide_geo_lineage")
     assert read_traced(file) is None
     history = read_history(file)
     assert history.written is None

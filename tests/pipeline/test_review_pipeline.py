@@ -22,12 +22,16 @@ from shapely import MultiPolygon, box
 from landslide_geo import scan
 from landslide_geo.cli.main import run
 from landslide_geo.config import ScanParams
+from landslide_geo.errors import OutputError
 from landslide_geo.inventory import read_layer, schema
 from landslide_geo.inventory.geopackage import read_inventory
 from landslide_geo.inventory.outline import MEASURED
 from landslide_geo.pipeline.review import import_review
+from landslide_geo.report import write_report
 
 RULE = ScanParams(model="red_minus_green")
+#: The same scene scanned by other rules: other outlines, in part.
+OTHER = ScanParams(model="red_minus_green", grow=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +140,7 @@ def test_an_outline_that_is_drawn_as_the_scan_had_it_gets_the_same_attributes(fo
     before = read_layer(source)
     change(source, lambda frame: frame.assign(landslide_id=[None, *frame["landslide_id"][1:]]))
     with sqlite3.connect(source) as database:
-        database.execute("DELETE FROM landslide_geo_traced WHERE fid = 1")
+        database.execute("DELETE FROM gpkgext_landslide_geo_traced WHERE fid = 1")
     database.close()
     import_review(source)
     (after,) = read_layer(folder / "landslides_reviewed.gpkg").query("review_status == 'added'").to_dict("records")
@@ -263,6 +267,101 @@ def test_edits_in_the_log_of_an_open_file_are_read_and_a_read_only_one_is_read(f
     database.close()
     source.chmod(0o444)
     assert import_review(source)["confirmed"] == 1
+
+
+def test_a_rescan_takes_over_decisions(folder, simulated, capsys):
+    source = change(folder / "landslides.gpkg", everything)
+    whole = gpd.GeoDataFrame(
+        geometry=[MultiPolygon([box(*read_layer(source).total_bounds)])], crs=read_layer(source).crs
+    )
+    change(source, lambda _: whole, "reviewed_extent")
+    reviewed = Path(import_review(source)["out"])
+    before = read_layer(reviewed)
+    decided = before[before["review_status"] != "unreviewed"].set_index("landslide_id")
+    command = ["scan", *simulated.sources, "--dem", str(simulated.dem), "--model", "red_minus_green", "--grow", "1"]
+    there = folder.parent / "again"
+    assert run([*command, "--out", str(there), "--reviewed", str(reviewed), "--quiet"]) == 0
+    after = read_inventory(there / "landslides.gpkg")
+    frame = after.landslides.set_index("landslide_id")
+    assert frame.index.is_unique
+    assert shapely.equals_exact(frame.loc[decided.index].geometry.to_numpy(), decided.geometry.to_numpy(), 0).all()
+    for name in ("review_status", "reject_reason", "confidence", "notes", "reviewed_at", "area_m2", "prob_mean"):
+        pd.testing.assert_series_equal(frame.loc[decided.index, name], decided[name])
+    assert len(after.reviewed_extent) == 1
+    record = json.loads((there / "scan.json").read_text())
+    counts = record["summary"]["reviewed"]
+    assert counts["inherited"] + counts["kept"] == len(decided) == 8
+    assert counts["kept"] >= 1, "what was drawn on the corner is no landslide to the rule"
+    assert counts["known"] > 0
+    assert record["summary"]["landslides"] == (frame["review_status"] != "rejected").sum()
+    assert record["summary"]["by_confidence"]["8"] == 1
+    assert "reviewed" in {entry["role"] for entry in record["inputs"]}
+    # The same once more does nothing; without what was reviewed it is another scan, which must not replace this one.
+    capsys.readouterr()
+    assert run([*command, "--out", str(there), "--reviewed", str(reviewed)]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "nothing had to be done" in printed
+    assert f"{counts['inherited']} found again, {counts['kept']} kept" in printed
+    assert run([*command, "--out", str(there), "--overwrite", "--quiet"]) == 2
+    assert "holds what analysts decided" in capsys.readouterr().err
+    # With it, another scan may: all decisions in that folder come from there.
+    assert (
+        run([*command, "--min-area", "1500", "--out", str(there), "--reviewed", str(reviewed), "--overwrite", "-q"])
+        == 0
+    )
+    assert set(decided.index) <= set(read_layer(there / "landslides.gpkg")["landslide_id"])
+
+
+@pytest.mark.parametrize(
+    ("edit", "layer"),
+    [
+        (lambda f: f.assign(review_status=["confirmed", *f["review_status"][1:]]), "landslides"),
+        (lambda f: f.set_geometry(f.geometry.translate(3), crs=f.crs), "landslides"),
+        (lambda f: f.iloc[1:], "landslides"),
+        (lambda f: gpd.GeoDataFrame(geometry=[MultiPolygon([box(0, 0, 9, 9)])], crs=f.crs), "reviewed_extent"),
+    ],
+)  # fmt: skip
+def test_what_analysts_did_is_not_written_over(edit, layer, folder, simulated, capsys):
+    source = change(folder / "landslides.gpkg", edit, layer)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    command = ["scan", *simulated.sources, "--dem", str(simulated.dem), "--model", "red_minus_green", "--grow", "1"]
+    assert run([*command, "--out", str(folder), "--overwrite", "--quiet"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"landslide review import {source}" in error
+    assert "--reviewed" in error
+    assert run(["vectorize", str(folder / "probability.tif"), "--out", str(source)]) == 2
+    assert "holds what analysts decided" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == before
+    # What was edited and not imported is checked by nobody.
+    assert run([*command, "--out", str(folder), "--overwrite", "--reviewed", str(source), "--quiet"]) == 2
+    assert "was edited since it was written" in capsys.readouterr().err
+
+
+def test_decisions_that_are_given_may_be_written_over_and_later_ones_not(folder, simulated):
+    source = change(folder / "landslides.gpkg", everything)
+    reviewed = import_review(source)["out"]
+    change(source, lambda frame: frame.assign(notes="another look"))
+    options = {"dem": simulated.dem, "params": OTHER, "overwrite": True}
+    with pytest.raises(OutputError, match="holds what analysts decided"):
+        scan(simulated.sources, folder, reviewed=reviewed, **options)
+    reviewed = import_review(source)["out"]
+    result = scan(simulated.sources, folder, reviewed=reviewed, **options)
+    assert result.fresh
+    assert (read_layer(source)["review_status"] != "unreviewed").sum() == 8
+
+
+def test_what_analysts_do_during_a_scan_is_not_lost(folder, simulated, monkeypatch):
+    source = folder / "landslides.gpkg"
+
+    def edit_then_report(*arguments: Any, **options: Any) -> None:
+        change(source, lambda frame: frame.assign(review_status="confirmed"))
+        write_report(*arguments, **options)
+
+    monkeypatch.setattr("landslide_geo.pipeline.scan.write_report", edit_then_report)
+    with pytest.raises(OutputError, match="holds what analysts decided"):
+        scan(simulated.sources, folder, dem=simulated.dem, params=OTHER, overwrite=True)
+    assert set(read_layer(source)["review_status"]) == {"confirmed"}
 
 
 def test_a_locale_with_decimal_commas_changes_nothing(folder, tmp_path):
