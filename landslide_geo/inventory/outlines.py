@@ -40,7 +40,8 @@ class Outlines:
 def read_outlines(path: str | Path, *, crs: CRS | None = None, layer: str | None = None) -> Outlines:
     """Read the polygons of a vector file.
 
-    Inventories drawn by hand hold outlines that cross themselves; they are made valid, and counted.
+    Inventories drawn by hand hold outlines that cross themselves; they are made valid, and counted. What a reviewer
+    rejected is no landslide, and is left out.
 
     Args:
         path: any format that GDAL reads.
@@ -66,6 +67,8 @@ def read_outlines(path: str | Path, *, crs: CRS | None = None, layer: str | None
         raise MissingCRSError(
             f"{path}: the polygons have no CRS; give them one, e.g. ogr2ogr -a_srs EPSG:32654 out.gpkg {path.name}"
         )
+    if "review_status" in frame:
+        frame = frame[frame["review_status"] != "rejected"]
     there = frame.geometry.notna() & ~frame.geometry.is_empty
     kinds = set(frame.geometry[there].geom_type)
     if other := kinds - {"Polygon", "MultiPolygon"}:

@@ -123,6 +123,17 @@ def test_clouds_are_not_taken_for_healing(tmp_path):
     assert list(pyogrio.read_info(out, layer="changes")["fields"]) == [field.name for field in schema.CHANGES.fields]
 
 
+def test_what_a_reviewer_rejected_is_no_landslide(tmp_path):
+    shapes = squares((0, 0), (500, 0), (1000, 0))
+    status = ["confirmed", "rejected", None]
+    reviewed = write(tmp_path / "reviewed.gpkg", shapes, layer="landslides", review_status=status)
+    truth = write(tmp_path / "truth.gpkg", [shapes[0], shapes[2]])
+    found = score_files(reviewed, truth)
+    assert (found["mapped"]["count"], found["iou_0.5"]["f1"]) == (2, 1)
+    changes = compare_files(reviewed, truth, tmp_path / "changes.gpkg")["changes"]
+    assert {name: row["count"] for name, row in changes.items() if row["count"]} == {"unchanged": 2}
+
+
 def test_the_inventories_are_never_written_over(tmp_path):
     old, new = (write(tmp_path / f"{name}.gpkg", squares((0, 0))) for name in ("old", "new"))
     before = old.read_bytes()
