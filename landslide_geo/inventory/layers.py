@@ -1,12 +1,11 @@
-"""From the rasters of a scan to an inventory: what is in, what is measured, and where it came from."""
+"""From the rasters of a scan to an inventory: what is in, and the layers it comes in."""
 
 from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
@@ -18,48 +17,16 @@ import shapely
 from numpy.typing import NDArray
 from odc.geo.geom import BoundingBox
 
-from landslide_geo.inventory import measure, polygons, schema, terrain
+from landslide_geo.inventory import polygons, schema, terrain
+from landslide_geo.inventory.attributes import Ground, measured_on, provenance_columns
 from landslide_geo.inventory.confidence import confidence
 from landslide_geo.inventory.objects import hysteresis_mask
 from landslide_geo.inventory.seen import visibility_layer
+from landslide_geo.inventory.sources import Layers, Provenance
 from landslide_geo.inventory.split import split
-from landslide_geo.inventory.volume import volumes
 
 #: Root of all landslide identifiers; never change it, or every inventory's identifiers change with it.
 ID_NAMESPACE: Final = uuid.UUID("71ec3463-5360-5779-bcd8-fff4b7b7eec6")
-
-#: A change score stands for an object only where it is known on at least this share of it.
-MIN_CHANGE_COVER: Final = 0.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layers:
-    """Rasters of a scan, all but ``dem`` on the scene's one projected grid with square pixels."""
-
-    probability: Path  # float32 0–1, calibrated, nodata NaN
-    visibility: Path  # uint8 codes of landslide_geo.scene.visibility.Visibility
-    uncertainty: Path | None = None  # float32
-    change: Path | None = None  # float32 −1…1, positive = vegetation lost, NaN where either date is not clear
-    dem: Path | None = None  # elevation in metres, own grid and CRS
-    dem_band: int = 1  # of that file
-
-
-@dataclass(frozen=True, kw_only=True)
-class Provenance:
-    """Where an inventory's landslides come from; None where unknown."""
-
-    scene_id: str
-    detected_at: datetime  # aware
-    scene_ids: tuple[str, ...] = ()
-    sensor: str | None = None
-    date_post: date | None = None
-    date_pre: date | None = None
-    dem_source: str | None = None
-    model_id: str | None = None
-    model_sha256: str | None = None
-    threshold: float | None = None
-    event_id: str | None = None
-    event_date: date | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +97,15 @@ def vectorize(
         crs, grid, pixel = source.crs, source.transform, float(source.transform.a)
         box = source.bounds
         bounds = BoundingBox(box.left, box.bottom, box.right, box.top, crs=str(crs))
-    with tempfile.TemporaryDirectory(prefix="landslide-") as folder:
+    with tempfile.TemporaryDirectory(prefix="landslide-") as folder, ThreadPoolExecutor(1) as beside:
+        path = Path(folder) / "terrain.tif"
+        # Neither needs the polygons; GDAL and NumPy work on them beside the tracing.
+        prepared = (
+            None
+            if layers.dem is None
+            else beside.submit(terrain.prepare, layers.dem, path, band=layers.dem_band, bounds=bounds, rows=rows)
+        )
+        visible = beside.submit(visibility_layer, layers.visibility, rows=rows)
         mask = Path(folder) / "mask.tif"
         least = ceil(min_area_m2 / pixel**2)
         left_out = hysteresis_mask(
@@ -140,22 +115,21 @@ def vectorize(
         traced = polygons.trace(mask, min_area_m2=min_area_m2, min_hole_m2=hole)
         outlines = gpd.GeoSeries(traced.polygons, crs=crs)
         too_flat = 0
-        ground: _Ground | None = None
+        ground: Ground | None = None
         several: pd.Series | None = None
-        if layers.dem is not None:
-            path = Path(folder) / "terrain.tif"
-            terrain.prepare(layers.dem, path, band=layers.dem_band, bounds=bounds, rows=rows)
+        if prepared is not None:
+            prepared.result()
             parts = split(outlines, path, grid=grid, min_area_m2=min_area_m2)
             outlines, several = parts.outlines, parts.amalgamated
-            ground = _Ground.under(outlines, path)
+            ground = Ground.under(outlines, path)
             steep = ~(ground.slope_p90 < min_slope_deg)
             too_flat = int((~steep).sum())
             outlines, ground = outlines[steep].reset_index(drop=True), ground.only(steep)
             several = several[steep].reset_index(drop=True)
         places = identifiers(provenance.scene_id, crs, outlines.to_numpy())
         outlines = gpd.GeoSeries(polygons.simplified(outlines.to_numpy(), simplify_m), crs=crs)
-        attributes, crowns = _measured(layers, outlines, ground, pixel=pixel)
-    attributes |= _provenance_columns(provenance, threshold)
+        attributes, crowns = measured_on(layers, outlines, ground, pixel=pixel)
+    attributes |= provenance_columns(provenance, threshold)
     if several is not None:
         attributes["amalgamated"] = several
         _without_volumes(attributes, several.fillna(False).to_numpy(dtype=bool))
@@ -166,7 +140,7 @@ def vectorize(
     return Inventory(
         landslides=landslides,
         crowns=_crown_layer(landslides, crowns),
-        visibility=visibility_layer(layers.visibility, rows=rows),
+        visibility=visible.result(),
         reviewed_extent=schema.frame(schema.REVIEWED_EXTENT, {}, [], crs=crs),
         dropped={"too_small": left_out + traced.too_small, "too_flat": too_flat},
     )
@@ -184,134 +158,6 @@ def identifiers(scene_id: str, crs: Any, outlines: NDArray[np.object_]) -> list[
     ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Ground:
-    """Slope (degrees) and direction of the ground under each outline, and the terrain that they were taken from."""
-
-    terrain: Path
-    slope_mean: NDArray[np.float64]
-    slope_p90: NDArray[np.float64]
-    aspect: NDArray[np.float64]
-
-    @classmethod
-    def under(cls, outlines: gpd.GeoSeries, path: Path) -> _Ground:
-        bands = (terrain.SLOPE, terrain.ASPECT_SIN, terrain.ASPECT_COS)
-        slope_mean, slope_p90, east, north = measure.zonal(
-            path, outlines, lambda cells: [cells.mean(0), cells.quantile(0.9, 0), cells.mean(1), cells.mean(2)],
-            bands=bands,
-        ).T  # fmt: skip
-        return cls(path, slope_mean, slope_p90, np.degrees(np.arctan2(east, north)) % 360)
-
-    def only(self, which: NDArray[np.bool_]) -> _Ground:
-        return _Ground(self.terrain, self.slope_mean[which], self.slope_p90[which], self.aspect[which])
-
-
-def measured(layers: Layers, outlines: gpd.GeoSeries) -> tuple[dict[str, Any], NDArray[np.float64]]:
-    """Attributes of outlines that were not traced here, as `vectorize` gives them, and their crowns.
-
-    Args:
-        layers: rasters of the scan that they belong to.
-        outlines: valid polygons in the rasters' CRS.
-
-    Returns:
-        Attributes by name, and the crowns' coordinates, shape (n, 2), NaN where there is none.
-
-    Raises:
-        LandslideError: a raster cannot be read.
-    """
-    with polygons.open_metric(layers.probability) as source:
-        pixel, box = float(source.transform.a), source.bounds
-        bounds = BoundingBox(box.left, box.bottom, box.right, box.top, crs=str(source.crs))
-    if layers.dem is None:
-        return _measured(layers, outlines, None, pixel=pixel)
-    with tempfile.TemporaryDirectory(prefix="landslide-") as folder:
-        path = Path(folder) / "terrain.tif"
-        terrain.prepare(layers.dem, path, band=layers.dem_band, bounds=bounds)
-        return _measured(layers, outlines, _Ground.under(outlines, path), pixel=pixel)
-
-
-def _measured(
-    layers: Layers, outlines: gpd.GeoSeries, ground: _Ground | None, *, pixel: float
-) -> tuple[dict[str, Any], NDArray[np.float64]]:
-    """Attributes by name, and the crowns' coordinates, shape (n, 2), NaN where there is none."""
-    if outlines.empty:
-        return {}, np.empty((0, 2))
-    shapes = outlines.to_numpy()
-    area = shapely.area(shapes)
-    smooth = polygons.smoothed(shapes, pixel=pixel)
-    perimeter = shapely.length(smooth)
-    inside = gpd.GeoSeries(shapely.point_on_surface(shapes), crs=outlines.crs).to_crs(4326)
-    sampled = _sampled(layers, outlines)
-    visible, edge = measure.seen(layers.visibility, outlines, pixel=pixel)
-    volume = volumes(area)
-    columns: dict[str, Any] = {
-        "area_m2": area,
-        "perimeter_m": perimeter,
-        "compactness": np.minimum(4 * np.pi * shapely.area(smooth) / perimeter**2, 1.0),
-        "lon": inside.x.to_numpy(),
-        "lat": inside.y.to_numpy(),
-        "volume_m3": volume.best,
-        "volume_low_m3": volume.low,
-        "volume_high_m3": volume.high,
-        "volume_relation": volume.relation,
-        "touches_edge": edge,
-        "visible_fraction": visible,
-        "n_detections": 1,
-        "review_status": "unreviewed",
-    }
-    if "change" in sampled:
-        known = sampled.pop("change_known") * pixel**2 >= MIN_CHANGE_COVER * area
-        columns["change_score"] = np.where(known, sampled.pop("change"), np.nan)
-    columns |= sampled
-    crowns = np.full((len(outlines), 2), np.nan)
-    if ground is not None:
-        columns |= _terrain_columns(ground, outlines, area, pixel=pixel)
-        crowns = columns.pop("crown")
-    return columns, crowns
-
-
-def _sampled(layers: Layers, outlines: gpd.GeoSeries) -> dict[str, NDArray[np.float64]]:
-    """Statistics of the rasters on the scene's grid, by column; the outlines are laid over it once for all."""
-    rasters = [layers.probability]
-    wanted: dict[str, Callable[[measure.Cells], NDArray[np.float64]]] = {
-        "prob_mean": lambda cells: cells.mean(0),
-        "prob_max": lambda cells: cells.maximum(0),
-    }
-    if layers.uncertainty is not None:
-        uncertainty = len(rasters)
-        rasters.append(layers.uncertainty)
-        wanted["uncertainty_mean"] = lambda cells: cells.mean(uncertainty)
-    if layers.change is not None:
-        change = len(rasters)
-        rasters.append(layers.change)
-        wanted["change"] = lambda cells: cells.quantile(0.5, change)
-        wanted["change_known"] = lambda cells: cells.covered(cells.known(change))
-    found = measure.zonal(rasters, outlines, lambda cells: [measured(cells) for measured in wanted.values()])
-    return dict(zip(wanted, found.T, strict=True))
-
-
-def _terrain_columns(
-    ground: _Ground, outlines: gpd.GeoSeries, area: NDArray[np.float64], *, pixel: float
-) -> dict[str, Any]:
-    down = measure.descents(ground.terrain, outlines, pixel=pixel)
-    relief = down.elevation_max - down.elevation_min
-    with np.errstate(divide="ignore", invalid="ignore"):
-        width = np.where(down.length > 0, area / down.length, np.nan)
-        reach = np.where(down.length > 0, np.degrees(np.arctan(relief / down.length)), np.nan)
-    return {
-        "crown": down.crown_xy,
-        "elev_min_m": down.elevation_min,
-        "elev_max_m": down.elevation_max,
-        "relief_m": relief,
-        "length_m": down.length,
-        "width_m": width,
-        "reach_angle_deg": reach,
-        "slope_mean_deg": ground.slope_mean,
-        "slope_p90_deg": ground.slope_p90,
-        "aspect_deg": ground.aspect,
-    }
-
-
 def _without_volumes(attributes: dict[str, Any], which: NDArray[np.bool_]) -> None:
     """Take volumes away: a power law of one landslide's area, given the area of several, makes far too much."""
     if which.any():
@@ -319,22 +165,6 @@ def _without_volumes(attributes: dict[str, Any], which: NDArray[np.bool_]) -> No
             attributes[name] = np.where(which, np.nan, attributes[name])
         relation = attributes["volume_relation"]
         attributes["volume_relation"] = [None if several else relation for several in which]
-
-
-def _provenance_columns(provenance: Provenance, threshold: float) -> dict[str, Any]:
-    return {
-        "date_pre": provenance.date_pre,
-        "date_post": provenance.date_post,
-        "event_id": provenance.event_id,
-        "event_date": provenance.event_date,
-        "sensor": provenance.sensor,
-        "scene_ids": ";".join(provenance.scene_ids) or provenance.scene_id,
-        "dem_source": provenance.dem_source,
-        "model_id": provenance.model_id,
-        "model_sha256": provenance.model_sha256,
-        "threshold": threshold if provenance.threshold is None else provenance.threshold,
-        "detected_at": provenance.detected_at,
-    }
 
 
 def _numeric(attributes: dict[str, Any]) -> pd.DataFrame:

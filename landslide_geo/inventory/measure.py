@@ -1,4 +1,4 @@
-"""Polygons measured on rasters: zonal statistics, what could be seen around them, highest and lowest points."""
+"""Polygons measured on rasters: zonal statistics, and what could be seen around them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from exactextract import exact_extract
 from exactextract.feature import Feature, FeatureSource
 from exactextract.raster import RasterioRasterSource
 from numpy.typing import NDArray
-from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from landslide_geo.inventory import terrain
 from landslide_geo.scene.raster_io import open_raster
 from landslide_geo.scene.visibility import Visibility
 
@@ -29,8 +27,6 @@ MAX_CELLS = 4_000_000
 _GROUP = 5_000
 #: Rim in pixels around an outline within which hidden ground may hide more of the same landslide.
 RIM_PIXELS = 3
-#: Points within this share of the relief below the highest (above the lowest) are taken for one crown (toe).
-TIE = 0.02
 
 #: How many times as far as its sides a growing outline's corners may move: GEOS's limit.
 _MITRE = 5
@@ -237,98 +233,3 @@ def _near_hidden(visibility: Path, bounds: NDArray[np.float64], *, reach: float)
     r0, r1 = square(first_row, hidden.shape[0]), square(last_row, hidden.shape[0]) + 1
     c0, c1 = square(first_col, hidden.shape[1]), square(last_col, hidden.shape[1]) + 1
     return np.asarray(beyond | (totals[r1, c1] - totals[r0, c1] - totals[r1, c0] + totals[r0, c0] > 0))
-
-
-@dataclass(frozen=True)
-class Descent:
-    """From the highest to the lowest point of each polygon; NaN where the elevation model says nothing."""
-
-    crown_xy: NDArray[np.float64]  # (n, 2) in the polygons' CRS
-    elevation_max: NDArray[np.float64]  # m
-    elevation_min: NDArray[np.float64]  # m
-    length: NDArray[np.float64]  # m, horizontal
-
-
-def descents(terrain_raster: Path, polygons: gpd.GeoSeries, *, pixel: float) -> Descent:
-    """Highest and lowest points of each polygon, and the horizontal distance between them.
-
-    Extremes are taken from the bilinearly interpolated model at every pixel corner of the outline and at the cell
-    centres inside: statistics over whole cells would add up to a cell's width of slope to a small landslide. Of points
-    equally high (to `TIE` of the relief) the one nearest to their mean is the crown, likewise the toe, so that a
-    straight upper edge has its crown in the middle.
-
-    Args:
-        terrain_raster: as `terrain.prepare` writes it.
-        polygons: pixel-edge outlines.
-        pixel: edge of a pixel in metres.
-    """
-    n = len(polygons)
-    crown = np.full((n, 2), np.nan)
-    high, low, length = (np.full(n, np.nan) for _ in range(3))
-    with open_raster(terrain_raster) as source:
-        shapes = (polygons if polygons.crs == source.crs else polygons.to_crs(source.crs)).to_numpy()
-        factor = source.crs.linear_units_factor[1]
-        outlines, owner = shapely.get_coordinates(
-            shapely.segmentize(shapes, pixel / factor * 1.0001), return_index=True
-        )
-        edges = np.searchsorted(owner, np.arange(n + 1))
-        for i, (shape, bounds) in enumerate(zip(shapes, shapely.bounds(shapes), strict=True)):
-            points, heights = _samples(source, shape, bounds, outlines[edges[i] : edges[i + 1]])
-            if heights.size == 0:
-                continue
-            high[i], low[i] = heights.max(), heights.min()
-            slack = TIE * (high[i] - low[i])
-            crown[i] = _middle(points[heights >= high[i] - slack])
-            toe = _middle(points[heights <= low[i] + slack])
-            if high[i] > low[i]:
-                length[i] = np.hypot(*(crown[i] - toe)) * factor
-        if n and polygons.crs != source.crs:
-            known = ~np.isnan(crown[:, 0])
-            back = gpd.GeoSeries(shapely.points(crown[known]), crs=source.crs).to_crs(polygons.crs)
-            crown[known] = shapely.get_coordinates(back.to_numpy())
-    return Descent(crown_xy=crown, elevation_max=high, elevation_min=low, length=length)
-
-
-def _middle(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The point nearest to the mean of all."""
-    distance = np.hypot(*(points - points.mean(axis=0)).T)
-    return np.asarray(points[distance.argmin()])
-
-
-def _samples(
-    source: DatasetReader, shape: shapely.Geometry, bounds: NDArray[np.float64], outline: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points on the outline and cell centres inside, with interpolated elevations; points without one are left out."""
-    t, nothing = source.transform, (np.empty((0, 2)), np.empty(0))
-    left, bottom, right, top = bounds
-    if np.isnan(left):
-        return nothing
-    # The terrain is north-up: `terrain.prepare` refuses anything else.
-    col0, row0 = max(int((left - t.c) / t.a) - 2, 0), max(int((top - t.f) / t.e) - 2, 0)
-    col1 = min(int(np.ceil((right - t.c) / t.a)) + 2, source.width)
-    row1 = min(int(np.ceil((bottom - t.f) / t.e)) + 2, source.height)
-    if col1 - col0 < 2 or row1 - row0 < 2:
-        return nothing
-    elevation = source.read(terrain.ELEVATION, window=Window(col0, row0, col1 - col0, row1 - row0))
-    x0, y0 = t.c + t.a * col0, t.f + t.e * row0
-    x = x0 + t.a * (np.arange(elevation.shape[1]) + 0.5)
-    y = y0 + t.e * (np.arange(elevation.shape[0]) + 0.5)
-    xx, yy = np.broadcast_arrays(x[None, :], y[:, None])
-    inside = shapely.contains_xy(shape, xx, yy)
-    points = np.concatenate([outline, np.column_stack([xx[inside], yy[inside]])])
-    heights = _bilinear(elevation, (points[:, 0] - x0) / t.a - 0.5, (points[:, 1] - y0) / t.e - 0.5)
-    known = ~np.isnan(heights)
-    return points[known], heights[known]
-
-
-def _bilinear(values: NDArray[np.float32], col: NDArray[np.float64], row: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Interpolated values at fractional cell coordinates; linear beyond the outermost centres, NaN next to NaN."""
-    rows, cols = values.shape
-    c = np.clip(np.floor(col).astype(int), 0, cols - 2)
-    r = np.clip(np.floor(row).astype(int), 0, rows - 2)
-    fc, fr = col - c, row - r
-    z = values.astype(np.float64)
-    top = z[r, c] * (1 - fc) + z[r, c + 1] * fc
-    bottom = z[r + 1, c] * (1 - fc) + z[r + 1, c + 1] * fc
-    inside = (fc > -1) & (fc < 2) & (fr > -1) & (fr < 2)  # no extrapolation further than a cell
-    return np.where(inside, top * (1 - fr) + bottom * fr, np.nan)

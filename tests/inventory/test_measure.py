@@ -81,35 +81,6 @@ def test_zonal_statistics_of_several_bands_and_groups_are_those_of_one(
     np.testing.assert_array_equal(both.T, single)
 
 
-def terrain(folder: Path, elevation: np.ndarray) -> Path:
-    return write(folder / "t.tif", np.repeat(elevation[None].astype(np.float32), 4, axis=0), nodata=float("nan"))
-
-
-def test_descent_of_a_cone_starts_at_its_tip(tmp_path: Path) -> None:
-    rows, cols = np.mgrid[:41, :41]
-    elevation = 1000 - np.hypot(rows - 20, cols - 20) * PIXEL
-    shape = shapely.Point(LEFT + 205, TOP - 205).buffer(100, quad_segs=32)
-    found = measure.descents(terrain(tmp_path, elevation), gpd.GeoSeries([shape], crs=CRS), pixel=PIXEL)
-    assert found.crown_xy[0].tolist() == [LEFT + 205, TOP - 205]
-    assert found.elevation_max[0] == 1000
-    assert found.elevation_min[0] == pytest.approx(900, abs=0.5)
-    assert found.length[0] == pytest.approx(100, abs=2)
-
-
-def test_descent_on_a_level_has_no_length(tmp_path: Path) -> None:
-    shape = gpd.GeoSeries([shapely.box(LEFT + 20, TOP - 60, LEFT + 60, TOP - 20)], crs=CRS)
-    found = measure.descents(terrain(tmp_path, np.full((9, 9), 12.0)), shape, pixel=PIXEL)
-    assert found.elevation_max[0] == found.elevation_min[0] == 12
-    assert np.isnan(found.length[0])
-
-
-def test_descent_beyond_the_model_is_unknown(tmp_path: Path) -> None:
-    shape = gpd.GeoSeries([shapely.box(LEFT + 1e5, TOP, LEFT + 1e5 + 50, TOP + 50)], crs=CRS)
-    found = measure.descents(terrain(tmp_path, np.ones((9, 9))), shape, pixel=PIXEL)
-    assert np.isnan(found.crown_xy).all()
-    assert np.isnan([found.length[0], found.elevation_max[0]]).all()
-
-
 def test_seen_counts_ground_beyond_the_raster_as_hidden(tmp_path: Path) -> None:
     visibility = write(tmp_path / "v.tif", np.ones((20, 20), dtype=np.uint8), nodata=0, transform=GRID)
     corner = gpd.GeoSeries([shapely.box(LEFT, TOP - 40, LEFT + 40, TOP)], crs=CRS)
