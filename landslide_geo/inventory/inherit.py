@@ -68,7 +68,9 @@ def inherit(new: Inventory, reviewed: Inventory) -> Inherited:
     for i, j in matches(shapes, np.concatenate([drawn, whole]), SAME_IOU):
         found |= {int(row): i for row in members[j] if row not in found}
         open_[i] = False
-    mapped = open_ & (_share_on(shapes, drawn[(decided["review_status"] != "rejected").to_numpy()]) >= MAPPED)
+    accepted = drawn[(decided["review_status"] != "rejected").to_numpy(dtype=bool)]
+    mapped = open_.copy()
+    mapped[open_] = _share_on(shapes[open_], accepted) >= MAPPED
     open_ &= ~mapped
     rest = scan[open_].reset_index(drop=True)
     known = dict(matches(rest.geometry.to_numpy(), plain.geometry.to_numpy(), SAME_IOU))

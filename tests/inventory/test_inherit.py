@@ -162,7 +162,7 @@ rectangles = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(rectangles, rectangles, st.data())
 def test_no_reviewed_outline_is_lost_or_changed_and_no_new_ground_hidden(new, old, data):
     status = data.draw(st.lists(st.sampled_from(schema.REVIEW_STATUS), min_size=len(old), max_size=len(old)))
@@ -190,7 +190,7 @@ def test_no_reviewed_outline_is_lost_or_changed_and_no_new_ground_hidden(new, ol
             assert max([*shares, 0]) >= SAME_IOU - 1e-9 or mapped >= 0.9 - 1e-9
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(rectangles)
 def test_a_scan_that_finds_the_same_changes_no_outline(shapes):
     apart = [shapely.affinity.translate(shape, 1000 * i, 0) for i, shape in enumerate(shapes)]

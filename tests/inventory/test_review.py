@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import MultiPolygon, Polygon, box
 from shapely.affinity import translate
@@ -239,6 +239,7 @@ def test_an_outline_from_another_inventory_keeps_its_identifier():
     assert row(found, "elsewhere")["review_status"] == "added"
 
 
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from(["keep", "confirm", "reject", "delete", "redraw", "split"]), min_size=4, max_size=4))
 def test_no_outline_is_ever_lost(deeds):
     rows = []
