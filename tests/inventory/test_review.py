@@ -186,6 +186,20 @@ def test_merged_outlines_name_all_they_came_from(kept):
     assert (found.counts["merged"], found.counts["deleted"], found.counts["added"]) == (1, 0, 0)
 
 
+@pytest.mark.parametrize(("reach", "taken"), [(214.9, False), (215.1, True)])
+def test_half_of_what_is_gone_must_be_covered_to_be_merged(reach, taken):
+    edited = edit({"1": MultiPolygon([box(100, 0, reach, 30)])}).drop(index=2).reset_index(drop=True)
+    found = told(edited)
+    assert (found.counts["merged"], found.counts["redrawn"], found.counts["deleted"]) == (taken, not taken, not taken)
+
+
+def test_of_two_copies_of_an_outline_one_is_the_original():
+    found = told(add(RECORD, translate(squares(2)[1], 0.005), landslide_id="id-1"))
+    assert found.landslides["landslide_id"].is_unique
+    assert not found.changed[:4].any()
+    assert found.landslides["parent_id"][4] == "id-1"
+
+
 def test_two_that_do_not_touch_may_be_merged():
     both = MultiPolygon(squares(2))
     found = told(edit({"0": both}).drop(index=1).reset_index(drop=True))
