@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
+from odc.geo.geom import Geometry
 
 from landslide_geo.errors import ParameterError
 from landslide_geo.files import replacing
@@ -139,7 +141,19 @@ def _usgs(frame: gpd.GeoDataFrame, path: Path) -> None:
         "Lon_W": frame["lon"],  # negative in the west, as in the survey's own files
     }
     table = gpd.GeoDataFrame(pd.DataFrame(columns, index=frame.index), geometry=frame.geometry, crs=frame.crs)
-    pyogrio.write_dataframe(table.to_crs(4326), path, driver="GPKG", layer="us_ls_v3_poly", promote_to_multi=True)
+    pyogrio.write_dataframe(_geographic(table), path, driver="GPKG", layer="us_ls_v3_poly", promote_to_multi=True)
+
+
+def _geographic(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """In longitude and latitude; outlines across the antimeridian are cut there, or they would go round the world."""
+    found = frame.to_crs(4326)
+    bounds = found.bounds
+    across = np.flatnonzero(bounds["maxx"] - bounds["minx"] > 180)
+    shapes = found.geometry.to_numpy().copy()
+    for i in across:
+        whole = Geometry(frame.geometry.iloc[i], crs=str(frame.crs))
+        shapes[i] = whole.to_crs("EPSG:4326", wrapdateline=True).geom
+    return found.set_geometry(gpd.GeoSeries(shapes, index=found.index, crs=4326))
 
 
 def _notes(row: pd.Series) -> str:

@@ -43,7 +43,7 @@ Point = tuple[float, float]
 #: this is not looked at.
 PART: Final = 2.0
 #: Pixels of the largest bounding box that is looked at; a larger one is amalgamated without asking. Bounds memory to
-#: about 300 MB. At 10 m this is 20 km × 20 km, wider than any landslide on land that an image could show as new.
+#: 220 MB. At 10 m this is 20 km × 20 km, wider than any landslide on land that an image could show as new.
 MAX_PIXELS: Final = 4_000_000
 #: Pixels of a sheet of small outlines, and of its rows.
 _SHEET, _SHEET_WIDTH = 500_000, 1000

@@ -1,7 +1,7 @@
 """Slope and aspect of a user's elevation model, on its own grid, over the scene's bounds only.
 
-A projected model is read as it is, never resampled; one in degrees is warped to UTM at its own resolution, because
-gradients need metres both ways. Everything streams in bands of rows.
+A projected model is read as it is, never resampled; one in degrees is warped to the scene's CRS at its own resolution,
+because gradients need metres both ways. Everything streams in bands of rows.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def prepare(dem: Path, out: Path, *, bounds: BoundingBox, band: int = 1, rows: i
         ParameterError: the model's grid is rotated or upside down.
         SourceNotFoundError, UnreadableRasterError, MissingCRSError: the model cannot be read.
     """
-    with all_cores(), metric_dem(dem) as source, reading(dem):
+    with all_cores(), metric_dem(dem, bounds) as source, reading(dem):
         window = _window(source, bounds, dem)
         transform = rasterio.windows.transform(window, source.transform)
         metres = source.crs.linear_units_factor[1]

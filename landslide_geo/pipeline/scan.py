@@ -37,7 +37,7 @@ from landslide_geo.report import (
     write_report,
     write_review_project,
 )
-from landslide_geo.scene.grid import ground_sample_distance
+from landslide_geo.scene.grid import geographic_footprint, ground_sample_distance
 from landslide_geo.scene.open import open_scene
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.stage import seen_once, staged
@@ -344,11 +344,11 @@ class _Job:
             landslides=inventory.landslides,
             quicklook=folder / "quicklook.png",
         )
-        outline = self.scene.geobox.geographic_extent
+        outline, bbox = geographic_footprint(self.scene.geobox)
         item = scan_item(
             record,
-            geometry_wgs84=outline.geom,
-            bbox=tuple(outline.boundingbox.bbox),
+            geometry_wgs84=outline,
+            bbox=bbox,
             assets={name: folder / name for name in FILES if (folder / name).exists() and name != RECORD},
             datetime=_item_datetime(self.scene),
         )

@@ -6,17 +6,21 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import BoundingBox
 from pyproj import Geod
 from rasterio.windows import Window
+from shapely.geometry.base import BaseGeometry
 
 from landslide_geo.errors import ParameterError
 
 #: How far nominal and true ground size of a pixel may differ before a grid is not taken as it is (Web Mercator at 40°
 #: is off by 30 %, UTM by at most 0.1 %, national conformal grids by less than 1 %).
 _SCALE_TOLERANCE = 0.02
+#: Points along an edge of a footprint, so that it follows the parallels that it crosses.
+_EDGE_POINTS = 20
 
 
 @dataclass(frozen=True, order=True)
@@ -77,12 +81,29 @@ def blocks(height: int, width: int, size: int) -> list[Block]:
 
 def utm_crs(geobox: GeoBox) -> CRS:
     """The UTM zone of a grid's centre."""
-    bounds = geobox.geographic_extent.boundingbox
-    west, east = bounds.left, bounds.right
-    if east - west > 180:  # a grid across the antimeridian, whose extent wraps around the wrong side
-        west, east = east, west + 360
-    longitude = ((west + east) / 2 + 180) % 360 - 180
-    return CRS(f"EPSG:{utm_epsg(longitude, (bounds.bottom + bounds.top) / 2)}")
+    return CRS(f"EPSG:{utm_epsg(*geographic_centre(geobox))}")
+
+
+def geographic_centre(geobox: GeoBox) -> tuple[float, float]:
+    """Longitude (−180 to below 180) and latitude (WGS 84) of a grid's centre."""
+    transform = geobox.crs.transformer_to_crs(CRS("EPSG:4326"), always_xy=True)  # type: ignore[union-attr]
+    longitude, latitude = transform(*geobox.pix2wld(geobox.shape.x / 2, geobox.shape.y / 2))
+    return (float(longitude) + 180) % 360 - 180, float(latitude)
+
+
+def geographic_footprint(geobox: GeoBox) -> tuple[BaseGeometry, tuple[float, float, float, float]]:
+    """A grid's outline in longitude and latitude (WGS 84), and west, south, east, north.
+
+    Cut where it crosses the antimeridian; west is then greater than east (RFC 7946, 3.1.9 and 5.2).
+    """
+    step = max(geobox.shape) * max(abs(geobox.resolution.x), abs(geobox.resolution.y)) / _EDGE_POINTS
+    shape = geobox.extent.to_crs("EPSG:4326", resolution=step, wrapdateline=True).geom
+    west, south, east, north = shape.bounds
+    if east - west > 180:
+        halves = [part.bounds for part in shape.geoms]
+        west = min(box[0] for box in halves if box[0] > 0)
+        east = max(box[2] for box in halves if box[2] < 0)
+    return shapely.orient_polygons(shape), (west, south, east, north)
 
 
 def utm_epsg(longitude: float, latitude: float) -> int:

@@ -16,8 +16,8 @@ from shapely.geometry.base import BaseGeometry
 
 from landslide_geo.bands import TERRAIN, is_optical, is_pre
 from landslide_geo.errors import EmptyAOIError, InventoryError, MissingBandError, NoOverlapError, SourceNotFoundError
-from landslide_geo.scene.grid import scene_geobox
-from landslide_geo.scene.raster_io import open_raster, reading
+from landslide_geo.scene.grid import geographic_centre, scene_geobox
+from landslide_geo.scene.raster_io import covers, open_raster, reading
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource, resolve_sources
 from landslide_geo.scene.sun import overpass_sun
@@ -66,7 +66,7 @@ def open_scene(
         _check_overlap(band.path, geobox, what=f"band {band.name}", first=first)
     if dem_path is not None:
         _check_overlap(dem_path, geobox, what="elevation model", first=first)
-    centre = geobox.geographic_extent.centroid.coords[0]
+    centre = geographic_centre(geobox)
     return Scene(
         geobox=geobox,
         bands=bands,
@@ -110,13 +110,17 @@ def read_aoi(path: Path, geobox: GeoBox) -> BaseGeometry:
 def _check_overlap(path: Path, geobox: GeoBox, *, what: str, first: BandSource) -> None:
     with open_raster(path, what=what) as dataset:
         other = GeoBox.from_rio(dataset)
+        if other == geobox:
+            return
         bounds = dataset.bounds
-    if other == geobox:
-        return
-    # Compared in the raster's own CRS: a far-away raster may have no finite coordinates in the scene's.
-    footprint = geobox.footprint(other.crs) if other.crs is not None and other.crs != geobox.crs else geobox.extent
-    shared = footprint.geom.intersection(box(bounds.left, bounds.bottom, bounds.right, bounds.top)).area
-    if not shared > abs(other.resolution.x * other.resolution.y):  # sharing an edge is no overlap
+        # Compared in the raster's own CRS: a far-away raster may have no finite coordinates in the scene's.
+        if dataset.crs.is_geographic:
+            overlaps = covers(dataset, geobox.boundingbox)
+        else:
+            footprint = geobox.footprint(str(other.crs)) if other.crs != geobox.crs else geobox.extent
+            shared = footprint.geom.intersection(box(bounds.left, bounds.bottom, bounds.right, bounds.top)).area
+            overlaps = shared > abs(other.resolution.x * other.resolution.y)  # sharing an edge is no overlap
+    if not overlaps:
         raise NoOverlapError(
             f"{path}: the {what} does not overlap {first.name} ({first.path}); check that both are of the same place"
         )

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import rasterio
+from odc.geo.geom import BoundingBox
+from rasterio.crs import CRS
 from rasterio.errors import RasterioError
+from rasterio.warp import transform_bounds
 
 from landslide_geo.errors import MissingCRSError, SourceNotFoundError, UnreadableRasterError
 
@@ -22,6 +25,34 @@ NEAR = 1e-3
 def all_cores() -> rasterio.Env:
     """A GDAL environment that unpacks, warps and packs tiles on all cores; no value or byte depends on their number."""
     return rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS")
+
+
+def unwrapped_crs(dataset: rasterio.DatasetReader) -> CRS:
+    """The CRS to warp a raster from: its own, unless it lies in degrees and goes on beyond ±180°.
+
+    PROJ gives longitudes within ±180°, so that the far side of the antimeridian would seem to lie off such a raster.
+    Then it is told to give them about the raster's middle.
+    """
+    left, right = dataset.bounds.left, dataset.bounds.right
+    if dataset.crs.is_projected or (left >= -180 and right <= 180):
+        return dataset.crs
+    return CRS.from_proj4(f"{dataset.crs.to_proj4()} +lon_wrap={(left + right) / 2:.0f}")
+
+
+def covers(dataset: rasterio.DatasetReader, bounds: BoundingBox) -> bool:
+    """Whether a raster in degrees shares more than an edge with some bounds, at whichever turn of longitude.
+
+    More than an edge is a cell's area, or half of the bounds' where they are smaller.
+    """
+    edges = transform_bounds(str(bounds.crs), unwrapped_crs(dataset), *bounds.bbox, densify_pts=21)
+    left, bottom, right, top = edges
+    if right < left:  # across the antimeridian
+        right += 360
+    own = dataset.bounds
+    tall = min(top, own.top) - max(bottom, own.bottom)
+    wide = max(min(right + turn, own.right) - max(left + turn, own.left) for turn in (-360, 0, 360))
+    least = min(dataset.res[0] * dataset.res[1], (right - left) * (top - bottom) / 2)
+    return wide > 0 and tall > 0 and wide * tall > least
 
 
 def open_raster(path: Path, *, what: str = "raster") -> rasterio.DatasetReader:

@@ -15,7 +15,7 @@ from rasterio.enums import MaskFlags, Resampling
 from rasterio.vrt import WarpedVRT
 
 from landslide_geo.scene.grid import Block, ground_sample_distance
-from landslide_geo.scene.raster_io import EXACT, open_raster, reading
+from landslide_geo.scene.raster_io import EXACT, open_raster, reading, unwrapped_crs
 from landslide_geo.scene.sources import BandSource
 
 FloatArray = NDArray[np.float32]
@@ -126,6 +126,7 @@ class BandReader:
         has_alpha = any(MaskFlags.alpha in flags for flags in source.mask_flag_enums)
         return WarpedVRT(
             source,
+            src_crs=unwrapped_crs(source),
             crs=str(self._geobox.crs),
             transform=self._geobox.transform,
             height=self._geobox.shape.y,

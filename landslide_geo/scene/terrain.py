@@ -12,16 +12,23 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from odc.geo.geom import BoundingBox
+from pyproj import Geod
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
 
-from landslide_geo.scene.grid import utm_crs
-from landslide_geo.scene.raster_io import EXACT, open_raster
+from landslide_geo.errors import NoOverlapError
+from landslide_geo.scene.grid import geographic_centre, utm_crs
+from landslide_geo.scene.raster_io import EXACT, covers, open_raster, unwrapped_crs
 
 FloatArray = NDArray[np.float32]
+
+#: Cells around a place that an elevation model is warped for, so that gradients and interpolation at its rim are whole.
+MARGIN = 4
 
 
 def horn_gradient(elevation: FloatArray, resolution: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
@@ -90,30 +97,33 @@ def hillshade(elevation: FloatArray, resolution: tuple[float, float]) -> NDArray
 
 
 @contextmanager
-def metric_dem(path: Path) -> Iterator[rasterio.DatasetReader | WarpedVRT]:
-    """The elevation model as a dataset in metres: itself where projected, else warped lazily to its UTM zone.
+def metric_dem(path: Path, near: BoundingBox | None = None) -> Iterator[rasterio.DatasetReader | WarpedVRT]:
+    """The elevation model as a dataset in metres: itself where projected, else warped lazily.
 
-    The warped grid keeps the source's own ground resolution, so no detail is invented.
+    The warped grid keeps the source's own ground resolution, so no detail is invented. It lies around ``near``, in the
+    same CRS: a model may span many UTM zones, or the globe. Without ``near`` it is all of the model in its middle's
+    UTM zone.
 
     Raises:
         SourceNotFoundError: no such file.
         UnreadableRasterError: not a raster.
         MissingCRSError: the raster has no CRS.
+        NoOverlapError: one in degrees does not lie near ``near``.
     """
     with open_raster(path, what="elevation model") as source:
         if source.crs.is_projected:
             yield source
             return
-        crs = str(utm_crs(GeoBox.from_rio(source)))
-        transform, width, height = calculate_default_transform(
-            source.crs, crs, source.width, source.height, *source.bounds
-        )
+        if near is not None and not covers(source, near):
+            raise NoOverlapError(f"{path}: the elevation model does not cover the scene; give one of the same region")
+        grid = _whole_grid(source) if near is None else _grid_around(source, near)
         with WarpedVRT(
             source,
-            crs=crs,
-            transform=transform,
-            width=width,
-            height=height,
+            src_crs=unwrapped_crs(source),
+            crs=str(grid.crs),
+            transform=grid.transform,
+            width=grid.shape.x,
+            height=grid.shape.y,
             resampling=Resampling.bilinear,
             dtype="float32",
             src_nodata=source.nodata,
@@ -121,3 +131,25 @@ def metric_dem(path: Path) -> Iterator[rasterio.DatasetReader | WarpedVRT]:
             tolerance=EXACT,
         ) as warped:
             yield warped
+
+
+def _whole_grid(source: rasterio.DatasetReader) -> GeoBox:
+    crs = str(utm_crs(GeoBox.from_rio(source)))
+    transform, width, height = calculate_default_transform(
+        unwrapped_crs(source), crs, source.width, source.height, *source.bounds
+    )
+    return GeoBox((height, width), transform, crs)
+
+
+def _grid_around(source: rasterio.DatasetReader, near: BoundingBox) -> GeoBox:
+    """Square cells as large as the source's are there, over ``near`` and `MARGIN` of them on each side."""
+    lon, lat = geographic_centre(GeoBox.from_bbox(near.bbox, crs=near.crs, shape=(1, 1)))
+    east, north = source.res
+    geod = Geod(ellps="WGS84")
+    width = geod.inv(lon - east / 2, lat, lon + east / 2, lat)[2]
+    height = geod.inv(lon, lat - north / 2, lon, lat + north / 2)[2]
+    step = float(np.sqrt(width * height)) / rasterio.crs.CRS.from_user_input(str(near.crs)).linear_units_factor[1]
+    left, bottom, right, top = near.bbox
+    cols, rows = (int(np.ceil((far - edge) / step)) + 2 * MARGIN for edge, far in ((left, right), (bottom, top)))
+    transform = Affine(step, 0, left - MARGIN * step, 0, -step, top + MARGIN * step)
+    return GeoBox((rows, cols), transform, near.crs)

@@ -10,11 +10,12 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
-from inventory_scenes import CRS, PROVENANCE, layers, square
+from affine import Affine
+from inventory_scenes import CRS, PROVENANCE, layers, square, write
 
 from landslide_geo.cli.main import run
 from landslide_geo.errors import InventoryError, ParameterError, SourceNotFoundError
-from landslide_geo.inventory import Inventory, read_layer, schema, vectorize, vocabulary, write_geopackage
+from landslide_geo.inventory import Inventory, Layers, read_layer, schema, vectorize, vocabulary, write_geopackage
 from landslide_geo.inventory.export import COOLR_FIELDS, FORMATS, USGS_FIELDS, export
 
 SHAPE = (60, 60)
@@ -137,6 +138,28 @@ def test_usgs_has_the_fields_of_the_compilation(found: Inventory, tmp_path: Path
         export(path, path, to="usgs")
     assert run(["export", str(path), "--to", "usgs"]) == 0
     assert (tmp_path / "edited_usgs.gpkg").exists()
+
+
+@pytest.mark.parametrize("to", ["geojson", "usgs"])
+def test_outlines_across_the_antimeridian_are_cut(to: str, tmp_path: Path) -> None:
+    """On Taveuni, Fiji, where 180° runs through the island: x = 180 km in zone 1 south."""
+    grid = Affine(10, 0, 180_000, 0, -10, 8_130_000)
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[10:30, :] = True
+    names = {"probability": np.where(mask, 0.9, 0.1).astype("f4"), "visibility": np.ones(SHAPE, np.uint8)}
+    rasters = Layers(**{n: write(tmp_path / f"{n}.tif", v, crs="EPSG:32701", transform=grid) for n, v in names.items()})
+    found = vectorize(rasters, PROVENANCE, threshold=0.5, min_area_m2=900, min_slope_deg=0)
+    write_geopackage(tmp_path / "l.gpkg", found)
+    out = tmp_path / f"out{FORMATS[to][0]}"
+    export(tmp_path / "l.gpkg", out, to=to)
+    (shape,) = gpd.read_file(out).geometry
+    west, east = sorted(shape.geoms, key=lambda part: -part.bounds[0])
+    assert west.bounds[2] == 180
+    assert east.bounds[0] == -180
+    assert all(part.bounds[2] - part.bounds[0] < 0.01 for part in (west, east))
+    parts = gpd.GeoSeries([west, east], crs=4326).to_crs("EPSG:32701")
+    assert parts.area.sum() == pytest.approx(found.landslides.area_m2[0], rel=1e-4)
+    assert abs(found.landslides.lon[0]) > 179.9
 
 
 def test_mistakes_are_named_and_nothing_is_written(inventory: Path, tmp_path: Path, capsys) -> None:

@@ -11,6 +11,8 @@ from landslide_geo.errors import ParameterError
 from landslide_geo.scene.grid import (
     Block,
     blocks,
+    geographic_centre,
+    geographic_footprint,
     ground_sample_distance,
     is_metric_square,
     scene_geobox,
@@ -101,3 +103,29 @@ def test_overrides():
 def test_bad_overrides_are_refused(options, words):
     with pytest.raises(ParameterError, match=words):
         scene_geobox(UTM, gsd=10, **options)
+
+
+@pytest.mark.parametrize(("crs", "x"), [("EPSG:32760", 820_000), ("EPSG:32701", 180_000)])
+def test_footprint_across_the_antimeridian_is_cut(crs: str, x: float) -> None:
+    """RFC 7946: two parts, and a box whose west is greater than its east."""
+    shape, (west, south, east, north) = geographic_footprint(
+        GeoBox.from_bbox((x - 5000, 8_110_000, x + 5000, 8_120_000), crs=crs, resolution=10)
+    )
+    assert shape.geom_type == "MultiPolygon"
+    assert 179.9 < west < 180
+    assert -180 < east < -179.9
+    assert -17.1 < south < north < -16.9
+    assert sorted(part.bounds[0] for part in shape.geoms) == [-180, west]
+    assert sorted(part.bounds[2] for part in shape.geoms) == [east, 180]
+    assert all(part.exterior.is_ccw for part in shape.geoms)
+
+
+def test_footprint_elsewhere_is_one_part() -> None:
+    shape, box = geographic_footprint(
+        GeoBox.from_bbox((580_000, 4_720_000, 590_000, 4_730_000), crs="EPSG:32654", resolution=10)
+    )
+    assert shape.geom_type == "Polygon"
+    assert box == shape.bounds
+    assert geographic_centre(GeoBox.from_bbox((500_000, 0, 500_010, 10), crs="EPSG:32601", resolution=10)) == (
+        pytest.approx(-177, abs=1e-3), pytest.approx(0, abs=1e-3),
+    )  # fmt: skip
