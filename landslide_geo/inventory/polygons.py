@@ -134,6 +134,7 @@ def simplified(polygons: NDArray[np.object_], tolerance: float) -> NDArray[np.ob
     if len(polygons) == 0 or tolerance <= 0:
         return polygons
     before = shapely.area(polygons)
+    beside, other = _along_edges(polygons)
     while True:
         found = shapely.coverage_simplify(polygons, tolerance)
         bad = ~shapely.is_valid(found) | (np.abs(shapely.area(found) - before) >= _MOST_OF_ONE * before)
@@ -145,12 +146,20 @@ def simplified(polygons: NDArray[np.object_], tolerance: float) -> NDArray[np.ob
             crossing = shapely.area(shapely.intersection(found[left], found[right])) > 0
             worse = bad.copy()
             worse[np.concatenate([left[crossing], right[crossing]])] = True
+            worse[other[bad[beside]]] = True  # or a gap would open along their common edge
             if (worse == bad).all():
                 break
             bad = worse
         if abs(shapely.area(found).sum() - before.sum()) < _MOST_OF_ALL * before.sum():
             return np.asarray(found, dtype=object)
         tolerance /= 2
+
+
+def _along_edges(polygons: NDArray[np.object_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """All pairs, both ways, that share an edge and not only a corner: parts of one outline that was cut."""
+    left, right = shapely.STRtree(polygons).query(polygons, predicate="touches")
+    shared = shapely.length(shapely.intersection(polygons[left], polygons[right])) > 0
+    return left[shared], right[shared]
 
 
 def smoothed(polygons: NDArray[np.object_], *, pixel: float) -> NDArray[np.object_]:
