@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from landslide_geo.cli import (
+    chips,
     compare,
     demo,
     doctor,
@@ -67,6 +68,7 @@ for name, function in (
     ("compare", compare.compare),
     ("score", score.score),
     ("export", export.export),
+    ("chips", chips.chips),
     ("train", train.train),
     ("evaluate", evaluate.evaluate),
     ("demo", demo.demo),

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from landslide_geo.cli.chips import lines as told_of_chips
+
 app = typer.Typer(help="What analysts made of an inventory in QGIS.")
 
 
@@ -31,6 +33,10 @@ def import_(
     reviewer: Annotated[
         str | None, typer.Option("--reviewer", metavar="NAME", help="Who reviewed, where the field is empty.")
     ] = None,
+    chips: Annotated[
+        Path | None,
+        typer.Option("--chips", metavar="DIR", help="Also cut labelled chips from the scan's scene, to train on."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
     """Read back what was confirmed, rejected, redrawn, split, merged, added and deleted; EDITED stays as it is.
@@ -39,7 +45,7 @@ def import_(
     """
     from landslide_geo.pipeline.review import import_review
 
-    found = import_review(edited, original=original, out=out, scan=scan, reviewer=reviewer)
+    found = import_review(edited, original=original, out=out, scan=scan, reviewer=reviewer, chips=chips)
     typer.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
 
 
@@ -61,4 +67,4 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append(f"Note: fields that are not the inventory's were left out: {', '.join(found['dropped_fields'])}")
     if not found["measured"]:
         lines.append("Note: no scan's folder: of changed outlines only area, shape and volume are known; give --scan")
-    return [*lines, found["out"]]
+    return [*lines, found["out"], *(told_of_chips(found["chips"]) if "chips" in found else [])]

@@ -84,6 +84,23 @@ def read_outlines(path: str | Path, *, crs: CRS | None = None, layer: str | None
     return Outlines(frame[~flat].reset_index(drop=True), int(invalid.sum()), int((~there).sum() + flat.sum()))
 
 
+def has_review(path: str | Path) -> bool:
+    """Whether a file is a ``landslides.gpkg``: it says what was reviewed, and where.
+
+    Raises:
+        SourceNotFoundError: there is no such file.
+        InventoryError: it is no vector file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise SourceNotFoundError(f"{path}: no such file; check the path")
+    try:
+        names = {str(name) for name, _ in pyogrio.list_layers(path)}
+    except DataSourceError as error:
+        raise InventoryError(f"{path}: cannot be read as polygons ({error}); give a vector file, e.g. .gpkg") from None
+    return {schema.LANDSLIDES.name, schema.REVIEWED_EXTENT.name} <= names
+
+
 def _layer(path: Path, layer: str | None) -> str:
     found = pyogrio.list_layers(path)
     names = [str(name) for name, _ in found]

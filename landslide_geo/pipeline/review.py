@@ -22,8 +22,10 @@ from landslide_geo.inventory.geopackage import make_parent, read_traced, refuse_
 from landslide_geo.inventory.outline import MEASURED, usual_edge
 from landslide_geo.inventory.review import Review, review
 from landslide_geo.inventory.traced import read_history, snapshot
+from landslide_geo.pipeline.chips import cut_chips, refuse_occupied
 from landslide_geo.pipeline.decisions import refuse_to_lose_edits
 from landslide_geo.pipeline.vectorize import scan_layers
+from landslide_geo.pipeline.workspace import read_record
 
 
 def import_review(
@@ -33,6 +35,7 @@ def import_review(
     out: str | Path | None = None,
     scan: str | Path | None = None,
     reviewer: str | None = None,
+    chips: str | Path | None = None,
 ) -> dict[str, Any]:
     """Read an inventory that an analyst edited, and write what became of it; the edited file is left as it is.
 
@@ -43,11 +46,13 @@ def import_review(
         scan: folder of the scan whose rasters changed outlines are measured on; none takes the edited file's folder if
             it is one. Without a scan what rasters tell of changed outlines becomes null.
         reviewer: written where the analyst left the name out.
+        chips: folder to make, with chips of the scan's scene as `landslide_geo.pipeline.chips.cut_chips` cuts them;
+            none cuts none.
 
     Returns:
         ``out``, counts of what was done (see `landslide_geo.inventory.review.review`) and of ``reasons``, ``repaired``
         outlines, ``overlaps``, the ``dropped_fields``, ``measured`` (whether a scan's rasters were there), and of the
-        reviewed extent ``reviewed_m2``.
+        reviewed extent ``reviewed_m2``; with ``chips`` those of `cut_chips`.
 
     Raises:
         LandslideError: the edits cannot be used, or the result not written.
@@ -58,18 +63,22 @@ def import_review(
     if any(target.exists() and Path(path).exists() and target.samefile(path) for path in (source, original or source)):
         raise ParameterError(f"{target}: is the edited inventory; name another file for the result with --out")
     refuse_to_lose_edits(target)
+    folder = source.parent if scan is None else Path(scan)
+    if chips is not None:
+        refuse_occupied(Path(chips), overwrite=False)
+        if read_record(folder) is None:
+            raise SourceNotFoundError(f"{folder}: holds no scan to cut chips from; name its folder with --scan")
     with snapshot(source) as copy:
         told, extent, repaired = _read(copy, source, None if original is None else Path(original), reviewer)
         crowns, visibility = (read_layer(copy, layer.name) for layer in (schema.CROWNS, schema.VISIBILITY))
         sources, extra = read_history(copy).lineage, _extra(copy)
-    folder = source.parent if scan is None else Path(scan)
     tops, were_measured = _measured(told, folder, given=scan is not None)
     crowns = _crowns(told, crowns, tops)
     inventory = Inventory(landslides=told.landslides, crowns=crowns, visibility=visibility, reviewed_extent=extent)
     make_parent(target)
     write_geopackage(target, inventory, sources=sources)
     reasons = told.landslides["reject_reason"].dropna().value_counts()
-    return {
+    counts = {
         "out": str(target),
         **told.counts,
         "reasons": {str(name): int(count) for name, count in reasons.items()},
@@ -79,6 +88,7 @@ def import_review(
         "measured": were_measured,
         "reviewed_m2": float(shapely.area(shapely.union_all(extent.geometry.to_numpy()))),
     }
+    return counts if chips is None else counts | {"chips": cut_chips(folder, target, chips)}
 
 
 def _read(

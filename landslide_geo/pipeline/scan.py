@@ -37,7 +37,7 @@ from landslide_geo.report import (
     write_report,
     write_review_project,
 )
-from landslide_geo.scene.grid import geographic_footprint, ground_sample_distance
+from landslide_geo.scene.grid import crs_name, geographic_footprint, ground_sample_distance
 from landslide_geo.scene.open import open_scene
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.stage import seen_once, staged
@@ -356,9 +356,8 @@ class _Job:
 
 
 def _grid_facts(geobox: GeoBox) -> dict[str, Any]:
-    epsg = geobox.crs.epsg if geobox.crs is not None else None
     return {
-        "crs": f"EPSG:{epsg}" if epsg else str(geobox.crs),
+        "crs": crs_name(geobox),
         "transform": list(geobox.transform)[:6],
         "height": int(geobox.shape.y),
         "width": int(geobox.shape.x),

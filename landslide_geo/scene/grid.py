@@ -70,6 +70,12 @@ class Block:
         return slice(row, row + self.height), slice(col, col + self.width)
 
 
+def crs_name(geobox: GeoBox) -> str:
+    """``EPSG:n`` where the grid's CRS has a number there, else its definition."""
+    epsg = None if geobox.crs is None else geobox.crs.epsg
+    return f"EPSG:{epsg}" if epsg else str(geobox.crs)
+
+
 def blocks(height: int, width: int, size: int) -> list[Block]:
     """The blocks of a regular grid of ``size`` pixels over a scene, row by row; the last ones are smaller."""
     return [

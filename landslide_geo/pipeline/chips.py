@@ -1,0 +1,186 @@
+"""`cut_chips`: labelled patches from one's own scene and an inventory of it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from pyproj import CRS
+
+from landslide_geo.bands import is_pre
+from landslide_geo.chips import store
+from landslide_geo.chips.cut import SPLITS, Labels, Place, batches, places
+from landslide_geo.config import ChipParams
+from landslide_geo.errors import InventoryError, NoOverlapError, OutputError, ParameterError, SourceNotFoundError
+from landslide_geo.files import remove_folder
+from landslide_geo.inventory import read_layer, schema
+from landslide_geo.inventory.outlines import has_review, read_outlines
+from landslide_geo.inventory.traced import snapshot
+from landslide_geo.pipeline.workspace import read_record
+from landslide_geo.scene.open import open_scene, read_aoi
+from landslide_geo.scene.scene import Scene
+from landslide_geo.scene.sources import BandSource
+from landslide_geo.scene.stage import staged
+
+
+def cut_chips(
+    sources: Sequence[str | Path] | str | Path,
+    inventory: str | Path,
+    out: str | Path,
+    *,
+    dem: str | Path | None = None,
+    bands: Sequence[str] | None = None,
+    extent: str | Path | None = None,
+    complete: bool = False,
+    params: ChipParams | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Cut labelled chips; ``out`` holds a store for each split, complete or not there.
+
+    Ground outside of what was looked through, outlines that nobody reviewed and what cannot be seen are unknown in the
+    masks. Rejected outlines are negatives; the reasons stand with their chips.
+
+    Args:
+        sources: as `landslide_geo.open_scene` takes them, or the folder of a scan, whose scene is taken.
+        inventory: ``landslides.gpkg`` that was reviewed, or polygons of landslides in any vector format.
+        out: folder to make.
+        dem: elevation model; none takes the scan's.
+        bands: of the chips, in order; none takes all of the scene's, not those of an earlier date.
+        extent: polygons of the ground that was looked through; none takes the inventory's ``reviewed_extent``.
+        complete: all of the scene was looked through.
+        params: size, splits and balance.
+        overwrite: replace chips that are there.
+
+    Returns:
+        ``out`` and, by split, counts: ``chips``, ``landslide``, ``hard_negative``; and of ``reasons``, ``squares``.
+
+    Raises:
+        LandslideError: something the user can mend; nothing is left behind.
+    """
+    params, target = params or ChipParams(), Path(out)
+    refuse_occupied(target, overwrite=overwrite)
+    scene = _scene(sources, dem)
+    labels = _labels(Path(inventory), scene, extent, complete=complete)
+    chosen = places(scene, labels, params)
+    if not chosen:
+        raise NoOverlapError(
+            f"{inventory}: no chip of {params.size} pixels holds a landslide, rejected ground, or enough ground that "
+            "was looked through; check that inventory and scene are of the same place"
+        )
+    names = tuple(bands) if bands else tuple(name for name in scene.names if not is_pre(name))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    told: dict[str, Any] = {"out": str(target)}
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
+        # Chips overlap or lie in tiles that several share: warped once, bands are read fast.
+        scene = staged(scene, Path(folder) / "bands")
+        made = Path(folder) / target.name
+        made.mkdir()
+        for split in SPLITS:
+            part = [place for place in chosen if place.split == split]
+            if part:
+                path = made / f"{split}.zarr"
+                store.write(path, batches(scene, labels, part, names, params))
+                if path.exists():
+                    told[split] = _counted(path, part)
+        scene.close()
+        if overwrite:
+            remove_folder(target)
+        made.replace(target)
+    return told
+
+
+def refuse_occupied(target: Path, *, overwrite: bool) -> None:
+    """Check that chips can be put into a folder.
+
+    Raises:
+        OutputError: it holds something else, or chips that are not to be overwritten.
+    """
+    if not target.exists():
+        return
+    if not target.is_dir() or any(child.suffix != ".zarr" for child in target.iterdir()):
+        raise OutputError(f"{target}: holds something else than chips; name a new folder")
+    if not overwrite and any(target.iterdir()):
+        raise OutputError(f"{target}: holds chips already; name a new folder, or replace them with --overwrite")
+
+
+def _counted(path: Path, part: list[Place]) -> dict[str, Any]:
+    found = store.read(path)
+    masks = (found["mask"][i].to_numpy() for i in range(found.sizes["chip"]))
+    reasons = Counter(reason for text in found["reason"].to_numpy() for reason in text.split(";") if reason)
+    return {
+        "chips": found.sizes["chip"],
+        "landslide": sum(bool((mask == 1).any()) for mask in masks),
+        "hard_negative": int((found["reason"] != "").sum()),
+        "reasons": dict(sorted(reasons.items())),
+        "squares": len({place.square for place in part}),
+    }
+
+
+def _scene(sources: Sequence[str | Path] | str | Path, dem: str | Path | None) -> Scene:
+    listed = [sources] if isinstance(sources, str | Path) else list(sources)
+    if len(listed) == 1 and (folder := Path(listed[0])).is_dir():
+        record = read_record(folder)
+        if record is None:
+            raise SourceNotFoundError(f"{folder}: holds no finished scan (scan.json); name the scene's files instead")
+        scene = scene_of(record)
+        return scene if dem is None else replace(scene, dem=Path(dem), dem_band=1)
+    return open_scene(listed, dem=dem)
+
+
+def scene_of(record: dict[str, Any]) -> Scene:
+    """The scene that a ``scan.json`` tells of, on the scan's grid; its files are opened when they are read."""
+    grid, inputs = record["grid"], {entry["role"]: entry for entry in record["inputs"]}
+    dem = inputs.pop("dem", None)
+    inputs.pop("aoi", None)
+    return Scene(
+        geobox=GeoBox((grid["height"], grid["width"]), Affine(*grid["transform"]), grid["crs"]),
+        bands=tuple(BandSource(name, Path(entry["path"]), entry["band"]) for name, entry in inputs.items()),
+        reflectance_scale=record["reflectance_scale"],
+        dem=None if dem is None else Path(dem["path"]),
+        dem_band=1 if dem is None else dem["band"],
+        scene_id=record["scene_id"],
+    )
+
+
+def _labels(inventory: Path, scene: Scene, extent: str | Path | None, *, complete: bool) -> Labels:
+    crs = str(scene.geobox.crs)
+    if extent is not None and complete:
+        raise ParameterError("--extent and --complete contradict each other; give one of them")
+    given = None if extent is None else read_aoi(Path(extent), scene.geobox)
+    if not has_review(inventory):
+        if given is None and not complete:
+            raise ParameterError(
+                f"{inventory}: does not tell what ground was looked through; give its outline with --extent, or say "
+                "--complete if all landslides of the scene are in it"
+            )
+        found = read_outlines(inventory, crs=CRS(crs))
+        return Labels(found.shapes, given)
+    with snapshot(inventory) as copy:
+        frame = read_layer(copy).to_crs(crs)
+        looked = read_layer(copy, schema.REVIEWED_EXTENT.name).to_crs(crs)
+    status = frame["review_status"].fillna("unreviewed")
+    if given is None and not complete:
+        given = shapely.union_all(shapely.make_valid(looked.geometry.to_numpy()))
+        if status.eq("unreviewed").all() and given.is_empty:
+            raise InventoryError(
+                f"{inventory}: nobody has reviewed anything in it; review it in QGIS (docs/review.md), or give "
+                "--extent or --complete"
+            )
+    shapes = np.asarray(frame.geometry.to_numpy(), dtype=object)
+    rejected = (status == "rejected").to_numpy()
+    unsure = (status == "unreviewed").to_numpy()
+    return Labels(
+        shapes[~rejected & ~unsure],
+        given,
+        shapes[rejected],
+        tuple(frame["reject_reason"][rejected].fillna("other")),
+        shapes[unsure],
+    )

@@ -1,0 +1,58 @@
+"""Chips on disk come back as they were written."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from landslide_geo.chips import store
+from landslide_geo.errors import DatasetError
+
+
+def some(count: int, start: int = 0) -> xr.Dataset:
+    rng = np.random.default_rng(start)
+    image = rng.random((count, 2, 8, 8), dtype=np.float32)
+    image[:, :, 0] = np.nan
+    return store.batch(
+        image, rng.choice(np.array([0, 1, store.UNKNOWN], dtype=np.uint8), (count, 8, 8)), bands=("red", "slope"),
+        units=("reflectance", "degrees"), gsd_m=10.0, crs="EPSG:32654", id=[f"Ōsaka_{start + i}" for i in range(count)],
+        block=["a/0/0"] * count, source=["a"] * count, reason=["field;road", *[""] * (count - 1)],
+    )  # fmt: skip
+
+
+def test_batches_come_back_as_one(tmp_path: Path) -> None:
+    parts = [some(3), some(2, 3)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the format is settled
+        assert store.write(tmp_path / "train.zarr", iter(parts)) == 5
+        found = store.read(tmp_path / "train.zarr")
+    xr.testing.assert_identical(found.load(), xr.concat(parts, "chip", data_vars="minimal"))
+    assert found.attrs == parts[0].attrs
+    assert found["image"].dtype == np.float32
+    assert found["mask"].dtype == np.uint8
+
+
+def test_chips_are_read_one_by_one(tmp_path: Path) -> None:
+    store.write(tmp_path / "train.zarr", [some(4)])
+    for name in ("image", "mask"):  # a chip is a file
+        assert len([path for path in (tmp_path / "train.zarr" / name).iterdir() if path.name[0] != "."]) == 4
+
+
+def test_nothing_is_written_of_nothing(tmp_path: Path) -> None:
+    assert store.write(tmp_path / "train.zarr", []) == 0
+    assert not (tmp_path / "train.zarr").exists()
+
+
+def test_what_is_no_store_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"nowhere\.zarr: no chips there"):
+        store.read(tmp_path / "nowhere.zarr")
+    (tmp_path / "empty.zarr").mkdir()
+    with pytest.raises(DatasetError, match=r"empty.zarr: is no store of chips .*cut them again"):
+        store.read(tmp_path / "empty.zarr")
+    some(1).drop_vars("mask").to_zarr(tmp_path / "half.zarr", zarr_format=2, consolidated=False)
+    with pytest.raises(DatasetError, match=r"half.zarr: the chips lack 'mask'"):
+        store.read(tmp_path / "half.zarr")
