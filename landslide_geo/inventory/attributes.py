@@ -19,6 +19,12 @@ from landslide_geo.inventory.descent import descents
 from landslide_geo.inventory.sources import Layers, Provenance
 from landslide_geo.inventory.volume import volumes
 
+#: Attributes that are measured on rasters within the outline; what `outline_columns` gives follows from it alone.
+MEASURED: Final = (
+    "prob_mean", "prob_max", "uncertainty_mean", "length_m", "width_m", "elev_min_m", "elev_max_m", "relief_m",
+    "reach_angle_deg", "slope_mean_deg", "slope_p90_deg", "aspect_deg", "touches_edge", "visible_fraction",
+    "change_score",
+)  # fmt: skip
 #: A change score stands for an object only where it is known on at least this share of it.
 MIN_CHANGE_COVER: Final = 0.5
 
@@ -71,35 +77,56 @@ def measured(layers: Layers, outlines: gpd.GeoSeries) -> tuple[dict[str, Any], N
         return measured_on(layers, outlines, Ground.under(outlines, path), pixel=pixel)
 
 
-def measured_on(
-    layers: Layers, outlines: gpd.GeoSeries, ground: Ground | None, *, pixel: float
-) -> tuple[dict[str, Any], NDArray[np.float64]]:
-    """Attributes by name, and the crowns' coordinates, shape (n, 2), NaN where there is none."""
-    if outlines.empty:
-        return {}, np.empty((0, 2))
+def outline_columns(
+    outlines: gpd.GeoSeries, *, pixel: float, amalgamated: NDArray[np.bool_] | None = None
+) -> dict[str, Any]:
+    """Area, perimeter, compactness, a point inside and volumes, by name of the field.
+
+    Args:
+        outlines: valid polygons and multipolygons in a metric CRS.
+        pixel: edge in metres of the pixels that outlines follow: perimeters are freed of their staircase.
+        amalgamated: (n,) outlines of several landslides, which have no volume.
+    """
     shapes = outlines.to_numpy()
-    area = shapely.area(shapes)
-    smooth = polygons.smoothed(shapes, pixel=pixel)
-    perimeter = shapely.length(smooth)
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    smooth = polygons.smoothed(parts, pixel=pixel)
+    perimeter = np.bincount(owner, shapely.length(smooth), minlength=len(shapes))
+    within = np.bincount(owner, shapely.area(smooth), minlength=len(shapes))
     inside = gpd.GeoSeries(shapely.point_on_surface(shapes), crs=outlines.crs).to_crs(4326)
-    sampled = _sampled(layers, outlines)
-    visible, edge = measure.seen(layers.visibility, outlines, pixel=pixel)
+    area = shapely.area(shapes)
     volume = volumes(area)
-    columns: dict[str, Any] = {
+    none = np.zeros(len(shapes), dtype=bool) if amalgamated is None else amalgamated
+    return {
         "area_m2": area,
         "perimeter_m": perimeter,
-        "compactness": np.minimum(4 * np.pi * shapely.area(smooth) / perimeter**2, 1.0),
+        "compactness": np.minimum(4 * np.pi * within / perimeter**2, 1.0),
         "lon": inside.x.to_numpy(),
         "lat": inside.y.to_numpy(),
-        "volume_m3": volume.best,
-        "volume_low_m3": volume.low,
-        "volume_high_m3": volume.high,
-        "volume_relation": volume.relation,
-        "touches_edge": edge,
-        "visible_fraction": visible,
-        "n_detections": 1,
-        "review_status": "unreviewed",
+        "volume_m3": np.where(none, np.nan, volume.best),
+        "volume_low_m3": np.where(none, np.nan, volume.low),
+        "volume_high_m3": np.where(none, np.nan, volume.high),
+        "volume_relation": [None if each else volume.relation for each in none],
     }
+
+
+def measured_on(
+    layers: Layers,
+    outlines: gpd.GeoSeries,
+    ground: Ground | None,
+    *,
+    pixel: float,
+    amalgamated: NDArray[np.bool_] | None = None,
+) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    """Attributes by name, and the crowns' coordinates, shape (n, 2), NaN where there is none.
+
+    Arguments as in `measured` and `outline_columns`.
+    """
+    if outlines.empty:
+        return {}, np.empty((0, 2))
+    columns = outline_columns(outlines, pixel=pixel, amalgamated=amalgamated)
+    area = columns["area_m2"]
+    sampled = _sampled(layers, outlines)
+    columns["visible_fraction"], columns["touches_edge"] = measure.seen(layers.visibility, outlines, pixel=pixel)
     if "change" in sampled:
         known = sampled.pop("change_known") * pixel**2 >= MIN_CHANGE_COVER * area
         columns["change_score"] = np.where(known, sampled.pop("change"), np.nan)

@@ -128,11 +128,10 @@ def vectorize(
             several = several[steep].reset_index(drop=True)
         places = identifiers(provenance.scene_id, crs, outlines.to_numpy())
         outlines = gpd.GeoSeries(polygons.simplified(outlines.to_numpy(), simplify_m), crs=crs)
-        attributes, crowns = measured_on(layers, outlines, ground, pixel=pixel)
+        joined = None if several is None else several.fillna(False).to_numpy(dtype=bool)
+        attributes, crowns = measured_on(layers, outlines, ground, pixel=pixel, amalgamated=joined)
     attributes |= provenance_columns(provenance, threshold)
-    if several is not None:
-        attributes["amalgamated"] = several
-        _without_volumes(attributes, several.fillna(False).to_numpy(dtype=bool))
+    attributes |= {"amalgamated": several, "n_detections": 1, "review_status": "unreviewed"}
     attributes["landslide_id"] = places
     attributes["confidence"] = confidence(_numeric(attributes))
     multi = shapely.orient_polygons(shapely.multipolygons(outlines.to_numpy(), indices=np.arange(len(outlines))))
@@ -156,15 +155,6 @@ def identifiers(scene_id: str, crs: Any, outlines: NDArray[np.object_]) -> list[
         str(uuid.uuid5(ID_NAMESPACE, f"{scene_id}|{where}|{x:.2f}|{y:.2f}"))
         for x, y in polygons.anchors(outlines)
     ]  # fmt: skip
-
-
-def _without_volumes(attributes: dict[str, Any], which: NDArray[np.bool_]) -> None:
-    """Take volumes away: a power law of one landslide's area, given the area of several, makes far too much."""
-    if which.any():
-        for name in ("volume_m3", "volume_low_m3", "volume_high_m3"):
-            attributes[name] = np.where(which, np.nan, attributes[name])
-        relation = attributes["volume_relation"]
-        attributes["volume_relation"] = [None if several else relation for several in which]
 
 
 def _numeric(attributes: dict[str, Any]) -> pd.DataFrame:

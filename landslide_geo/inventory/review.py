@@ -15,8 +15,9 @@ import shapely
 from numpy.typing import NDArray
 
 from landslide_geo.inventory import schema
+from landslide_geo.inventory.attributes import MEASURED, outline_columns
 from landslide_geo.inventory.layers import ID_NAMESPACE
-from landslide_geo.inventory.outline import MEASURED, outline_columns, usual_edge
+from landslide_geo.inventory.polygons import usual_edge
 
 #: An outline was redrawn where it departs from the record by more than this, in metres.
 SAME_M: Final = 0.01

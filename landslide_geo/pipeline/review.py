@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from landslide_geo.errors import InventoryError, ParameterError, SourceNotFoundError
 from landslide_geo.inventory import Inventory, read_layer, schema, write_geopackage
-from landslide_geo.inventory.attributes import measured
+from landslide_geo.inventory.attributes import MEASURED, measured
 from landslide_geo.inventory.edits import checked_extent, checked_landslides, refuse_unreviewed_codes
 from landslide_geo.inventory.geopackage import make_parent, read_traced, refuse_other_formats
-from landslide_geo.inventory.outline import MEASURED, usual_edge
+from landslide_geo.inventory.polygons import usual_edge
 from landslide_geo.inventory.review import Review, review
 from landslide_geo.inventory.traced import read_history, snapshot
 from landslide_geo.pipeline.chips import cut_chips, refuse_occupied

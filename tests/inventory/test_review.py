@@ -15,8 +15,9 @@ from shapely.affinity import translate
 
 from landslide_geo.errors import InventoryError
 from landslide_geo.inventory import schema
+from landslide_geo.inventory.attributes import outline_columns
 from landslide_geo.inventory.edits import checked_extent, checked_landslides, refuse_unreviewed_codes
-from landslide_geo.inventory.outline import outline_columns, usual_edge
+from landslide_geo.inventory.polygons import usual_edge
 from landslide_geo.inventory.review import Review, review
 
 CRS = "EPSG:32654"

@@ -24,8 +24,8 @@ from landslide_geo.cli.main import run
 from landslide_geo.config import ScanParams
 from landslide_geo.errors import OutputError
 from landslide_geo.inventory import read_layer, schema
+from landslide_geo.inventory.attributes import MEASURED
 from landslide_geo.inventory.geopackage import read_inventory
-from landslide_geo.inventory.outline import MEASURED
 from landslide_geo.pipeline.review import import_review
 from landslide_geo.report import write_report
 
