@@ -90,7 +90,7 @@ def category_colours(name: str) -> dict[int, str]:
     symbols = {symbol.get("name"): symbol for symbol in root.iter("symbol")}
     colours = {}
     for category in root.iter("category"):
-        if category.get("value"):
+        if category.get("value", "").isdecimal():
             option = symbols[category.get("symbol")].find(".//Option[@name='color']")
             rgb = ("" if option is None else option.get("value", "")).split(",")[:3]
             colours[int(category.get("value", ""))] = "#" + "".join(f"{int(part):02x}" for part in rgb)

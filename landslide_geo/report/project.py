@@ -134,12 +134,15 @@ def _identifier(name: str) -> str:
 
 
 def _by_doubt(landslides: gpd.GeoDataFrame) -> ElementTree.Element:
-    """Style of the outlines, its three classes set to the terciles of the inventory at hand."""
+    """Style of the outlines, its first three classes set to the terciles of the inventory at hand.
+
+    The fourth is for those that were rejected in review.
+    """
     root = layer_qml(schema.LANDSLIDES, "landslides_uncertainty")
     doubt = landslides["uncertainty_mean"].fillna(1 - landslides["prob_mean"]).dropna().to_numpy(dtype=np.float64)
     low, high = np.quantile(doubt, [1 / 3, 2 / 3]) if doubt.size else (0.1, 0.2)
     classes = [(0.0, low, "surest third"), (low, high, "middle third"), (high, 1.0, "most doubtful third")]
-    for element, (a, b, text) in zip(root.iter("range"), classes, strict=True):
+    for element, (a, b, text) in zip(root.findall(".//range")[: len(classes)], classes, strict=True):
         element.set("lower", f"{a:.15f}")
         element.set("upper", f"{b:.15f}")
         element.set("label", f"{text} ({a:.2f}–{b:.2f})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from PIL import Image
 from shapely import box
 
 from landslide_geo.inventory import read_layer, schema, style, vectorize, write_geopackage
+from landslide_geo.inventory.geopackage import read_inventory
 from landslide_geo.pipeline.inventories import compare_files
 from landslide_geo.report import write_review_project
 
@@ -94,15 +96,31 @@ def test_geopackage_opens_styled(scan: Path, tmp_path: Path) -> None:
     assert {"model_id: default", "threshold: 0.5", "date_post: 2018-09-08"} <= set(landslides["metadata"]["history"])
     assert landslides["features"] == 3
     assert landslides["renderer"] == "categorizedSymbol"
-    assert landslides["attribute"] == "confidence"
+    assert '"confidence"' in landslides["attribute"]
     ours = {str(code): colour for code, colour in style.category_colours("landslides").items()}
-    assert {key: value for key, value in landslides["categories"].items() if key} == ours
+    assert {key: value for key, value in landslides["categories"].items() if key} == ours | {"rejected": "#787878"}
     assert landslides["labels"]
     assert landslides["label_scale"] == 25000
     assert "area_m2" in landslides["label_expression"]
     assert sorted(landslides["styles"]) == ["landslides by confidence", "landslides by review status"]
     assert found["visibility"]["attribute"] == "code"
     assert len(colours(tmp_path / "map.png")) > 20  # fills, outlines, labels: not blank
+
+
+@pytest.mark.parametrize("kind", ["gpkg", "project"])
+def test_what_was_rejected_is_drawn_hollow(kind: str, scan: Path, tmp_path: Path) -> None:
+    drawn = []
+    for status in ("unreviewed", "rejected"):
+        folder = tmp_path / status
+        shutil.copytree(scan, folder)
+        inventory = read_inventory(scan / "landslides.gpkg")
+        inventory.landslides["review_status"] = status
+        write_geopackage(folder / "landslides.gpkg", inventory)
+        probe(kind, folder / {"gpkg": "landslides.gpkg", "project": "review.qgz"}[kind], folder / "map.png")
+        drawn.append(np.asarray(Image.open(folder / "map.png").convert("HSV"))[..., 1] > 80)
+    landslides, rejected = (int(coloured.sum()) for coloured in drawn)
+    assert landslides > 2000
+    assert rejected < landslides / 20, "grey lines, no fill, no label; the crowns' triangles have no colour either"
 
 
 def test_forms_offer_what_may_be_entered(scan: Path, tmp_path: Path) -> None:
