@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import rasterio
@@ -17,6 +17,7 @@ from odc.geo.geobox import GeoBox
 
 from landslide_geo.config import VectorizeParams
 from landslide_geo.errors import ParameterError
+from landslide_geo.inference.budget import gdal_memory
 from landslide_geo.inventory import Inventory, Layers, Provenance, vectorize, write_geopackage
 from landslide_geo.inventory.geopackage import make_parent, refuse_other_formats
 from landslide_geo.pipeline.decisions import refuse_to_lose_decisions
@@ -25,6 +26,9 @@ from landslide_geo.scene.cog import write_cog
 from landslide_geo.scene.grid import Block
 from landslide_geo.scene.raster_io import open_raster, reading
 from landslide_geo.scene.visibility import Visibility
+
+#: What GDAL's cache follows from, as in a scan; GDAL's own default is a twentieth of the machine's memory.
+MEMORY_MB: Final = 1024
 
 
 def vectorize_file(
@@ -61,7 +65,7 @@ def vectorize_file(
         with open_raster(elevation, what="elevation model"):
             pass
     seen = known.visibility
-    with tempfile.TemporaryDirectory(prefix="landslide-") as folder:
+    with tempfile.TemporaryDirectory(prefix="landslide-") as folder, gdal_memory(MEMORY_MB):
         if seen is None:
             seen = Path(folder) / "visibility.tif"
             _visibility_of(source, seen)
