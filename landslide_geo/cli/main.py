@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import sys
 import traceback
@@ -81,7 +83,13 @@ app.add_typer(review.app, name="review")
 
 def main() -> None:
     """Run the command line; exit code 0, 2 for what the user can mend, 130 for Ctrl-C, 1 for anything else."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    atexit._run_exitfuncs()
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # All files are closed by now. Taking libraries down module by module would take another second of each command.
+    os._exit(code)
 
 
 def run(arguments: list[str]) -> int:

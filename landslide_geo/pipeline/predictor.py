@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,30 @@ from numpy.typing import NDArray
 
 from landslide_geo.config import ScanParams, StretchParams
 from landslide_geo.inference.backends import Backend, Candidate, candidates
-from landslide_geo.inference.backends.base import Shape
+from landslide_geo.inference.backends.base import Deferred, Shape
 from landslide_geo.inference.backends.check import Sample, Settled, settle
 from landslide_geo.inference.backends.opening import open_candidate
+from landslide_geo.inference.backends.opening import prepare as prepare_network
 from landslide_geo.inference.engine import Predict
 from landslide_geo.inference.members import Member, averaged
 from landslide_geo.inference.skipping import Skips
 from landslide_geo.inference.sources import WindowSource
 from landslide_geo.inference.symmetries import Symmetry
 from landslide_geo.inference.windows import WindowGrid
-from landslide_geo.models import Ensemble, Model, load_ensemble
+from landslide_geo.models import Ensemble, Model, open_ensemble
 from landslide_geo.scene.grid import Block
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
-#: Places looked at for windows that precision is judged by, and how many pixels are enough: of half a million five
-#: hundred may change class. But at least so many windows, for large ones see little of a scene.
-_TRIED, _PIXELS, _WINDOWS = 64, 2**19, 3
+#: Places looked at for what precision is judged by, and how many pixels are enough: of half a million five hundred may
+#: change class.
+_TRIED, _PIXELS = 64, 2**19
+#: Shares of a scene's height and width from one place to the next: powers of the inverse plastic number, multiples of
+#: which fill a square evenly (Roberts 2018, "The unreasonable effectiveness of quasirandom sequences").
+_STEPS = (0.7548776662466927, 0.5698402909980532)
+#: Side of the tiles that large windows are made of: one of them would see little of a scene.
+_TILE = 256
 
 
 @dataclass(frozen=True)
@@ -134,12 +141,9 @@ class Predictor:
         Raises:
             ParameterError: a back end is not there or cannot take a network.
         """
-        import torch
-
         if self._ensemble is None:
-            self._ensemble = load_ensemble(self._directory)
-        # Here the library chooses; in a worker its share of the cores is what PyTorch has been told by now.
-        threads = torch.get_num_threads() if self._elsewhere else None
+            self._ensemble = open_ensemble(self._directory)
+        threads = _told_threads() if self._elsewhere else None
         channels = _channels(self._ensemble)
         members: list[Member] = []
         for index, ((model, weight), candidate) in enumerate(zip(self._ensemble.models, self._chosen, strict=True)):
@@ -147,10 +151,29 @@ class Predictor:
                 network = opened[index]
             else:
                 shape = Shape(len(model.bands), self._window, self._batch_size, threads)
-                network = open_candidate(model.probability_network, candidate, shape)
+                network = open_candidate(_network(model), candidate, shape)
             calibrate = partial(model.calibrate, prior=self._prior)
             members.append(Member(network, calibrate, channels[model.bands, model.manifest.normalisation], weight))
         self._predict = averaged(members, self._symmetries)
+
+
+def prepare(ensemble: Ensemble, *, window: int, batch_size: int, params: ScanParams) -> None:
+    """Do what takes longest of `settled`, beside something else; arguments as there."""
+    fastest = candidates(params.backend, params.precision)[0]
+    for model, _ in ensemble.models:
+        prepare_network(_network(model), fastest, Shape(len(model.bands), window, batch_size))
+
+
+def _network(model: Model) -> Deferred:
+    """A member's network for any back end: raw probabilities."""
+    return Deferred(lambda: model.probability_network, f"probability {model.sha256}")
+
+
+def _told_threads() -> int:
+    """What a worker may use: PyTorch has been told its share of the cores by now."""
+    import torch
+
+    return torch.get_num_threads()
 
 
 def settled(
@@ -235,7 +258,7 @@ def _settled_member(
         return landslide
 
     return settle(
-        model.probability_network,
+        _network(model),
         sample=own_sample,
         decide=decide,
         backend=params.backend,
@@ -249,38 +272,46 @@ def _settled_member(
 def sample_windows(
     source: WindowSource, grid: WindowGrid, skips: Skips, batch_size: int
 ) -> tuple[list[FloatArray], list[BoolArray]]:
-    """Windows spread evenly over a scene, by which reduced precision is judged.
+    """Windows made of tiles that are spread evenly over a scene, by which reduced precision is judged.
+
+    A network computes the same with either precision whatever lies beside a tile, and many tiles see more of a scene
+    than few large windows do.
 
     Returns:
         Full batches (N, C, window, window) without NaN, and for each the pixels (N, window, window) that are valid.
     """
-    across = len(grid.col_starts)
-    enough = max(_PIXELS // grid.window**2, _WINDOWS)
-    # Multiples of the golden ratio: however many places it takes, they are spread evenly.
-    places = dict.fromkeys(int(i * (5**0.5 - 1) / 2 % 1 * len(grid)) for i in range(1, _TRIED + 1))
-    inputs, masks = [], []
-    for place in places:
-        row, col = divmod(place, across)
+    side = grid.window if grid.window < 2 * _TILE else _TILE
+    across = grid.window // side
+    count = max(ceil(_PIXELS / grid.window**2), 1)
+    whole = ceil(count / batch_size) * batch_size  # full batches
+    images = np.zeros((whole, source.count, grid.window, grid.window), dtype=np.float32)
+    valid = np.zeros((whole, grid.window, grid.window), dtype=bool)
+    found = 0
+    size = len(grid.row_starts), len(grid.col_starts)
+    # However many places it takes, they are spread evenly.
+    for row, col in dict.fromkeys(
+        tuple(int(i * step % 1 * length) for step, length in zip(_STEPS, size, strict=True))
+        for i in range(1, _TRIED + 1)
+    ):
         if skips.reason(row, col) is not None:
             continue
-        block = Block(grid.row_starts[row], grid.col_starts[col], grid.window, grid.window)
-        inside = block.clipped(grid.height, grid.width)
-        values, valid = source.read(inside)
-        if not valid.any():
+        middle = (grid.window - side) // 2  # of the window, unless the scene is smaller than that
+        top = max(min(grid.row_starts[row] + middle, grid.height - side), 0)
+        left = max(min(grid.col_starts[col] + middle, grid.width - side), 0)
+        inside = Block(top, left, side, side).clipped(grid.height, grid.width)
+        values, known = source.read(inside)
+        if not known.any():
             continue
-        padding = (0, block.height - inside.height), (0, block.width - inside.width)
-        inputs.append(np.pad(np.nan_to_num(values), ((0, 0), *padding), mode="symmetric"))
-        masks.append(np.pad(valid, padding))
-        if len(inputs) == enough:
+        number, tile = divmod(found, across**2)
+        top, left = (part * side for part in divmod(tile, across))
+        here = slice(top, top + side), slice(left, left + side)
+        padding = (0, side - inside.height), (0, side - inside.width)
+        images[(number, slice(None), *here)] = np.pad(np.nan_to_num(values), ((0, 0), *padding), mode="symmetric")
+        valid[(number, *here)] = np.pad(known, padding)
+        found += 1
+        if found == count * across**2:
             break
     source.close()
-    batches, valids = [], []
-    for start in range(0, len(inputs), batch_size):
-        batch = np.zeros((batch_size, source.count, grid.window, grid.window), dtype=np.float32)
-        mask = np.zeros((batch_size, grid.window, grid.window), dtype=bool)
-        part = slice(start, start + batch_size)
-        batch[: len(inputs[part])] = np.stack(inputs[part])
-        mask[: len(masks[part])] = np.stack(masks[part])
-        batches.append(batch)
-        valids.append(mask)
-    return batches, valids
+    used = ceil(found / across**2)
+    starts = range(0, used, batch_size)
+    return [images[i : i + batch_size] for i in starts], [valid[i : i + batch_size] for i in starts]

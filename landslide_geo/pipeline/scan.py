@@ -25,6 +25,7 @@ from landslide_geo.inventory.inherit import inherit, without_rejected
 from landslide_geo.models import Ensemble, open_ensemble
 from landslide_geo.pipeline import layers as rasters
 from landslide_geo.pipeline.decisions import Decisions, read_decisions, refuse_to_lose_decisions
+from landslide_geo.pipeline.predictor import prepare
 from landslide_geo.pipeline.probability import Question, any_inside, statistics_of, write_probability
 from landslide_geo.pipeline.record import Timings, describe_inputs, machine, peak_memory_mb, scan_key, versions
 from landslide_geo.pipeline.windows import choose_windows
@@ -214,8 +215,9 @@ class _Job:
         if self.scene.aoi is not None and not any_inside(self.scene):
             raise EmptyAOIError("the area of interest holds no pixel centre of the scene; draw a larger one")
         with ThreadPoolExecutor(1) as beside:
-            # Importing PyTorch takes seconds; whoever asks for a network first waits for it, and meets its errors.
-            beside.submit(self.model.build)
+            # It takes seconds where PyTorch must be imported; whoever asks for a network meets the errors.
+            batch = self.grid.batch(self.batch_size)
+            beside.submit(prepare, self.model, window=self.grid.window, batch_size=batch, params=self.params)
             with self.timings.step("warp"):
                 self.scene = staged(self.scene, folder / "bands")
             with self.timings.step("visibility"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,8 +89,28 @@ class Shape:
     threads: int | None = None
 
 
+@dataclass(frozen=True)
+class Deferred:
+    """A network that is built when a library needs it, which some do once and for all.
+
+    Attributes:
+        build: gives the network, the same one each time.
+        key: stands for all that decides what it computes; networks of equal keys are taken for each other.
+    """
+
+    build: Callable[[], nn.Module]
+    key: str
+
+
+#: What a back end is opened for.
+Network: TypeAlias = "nn.Module | Deferred"
 #: Opens a network as a candidate says. Raises any exception where the library cannot take this network.
-Opener = Callable[["nn.Module", Candidate, Shape], Backend]
+Opener = Callable[[Network, Candidate, Shape], Backend]
+
+
+def built(network: Network) -> nn.Module:
+    """The network itself."""
+    return network.build() if isinstance(network, Deferred) else network
 
 
 def as_batch(batch: FloatArray, bands: int) -> FloatArray:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landslide_geo.errors import ParameterError
-from landslide_geo.inference.backends.base import Backend, BackendName, Candidate, FloatArray, Precision, Shape
+from landslide_geo.inference.backends.base import (
+    Backend,
+    BackendName,
+    Candidate,
+    Deferred,
+    FloatArray,
+    Network,
+    Precision,
+    Shape,
+)
 from landslide_geo.inference.backends.opening import candidates, open_candidate, open_first
-
-if TYPE_CHECKING:
-    from torch import nn
 
 BoolArray = NDArray[np.bool_]
 #: What the network returned → the class of each pixel, (N, K, h, w) or (N, h, w), or of each window, (N, K).
@@ -106,7 +112,7 @@ def check_precision(
 
 
 def settle(
-    network: nn.Module,
+    network: Network,
     *,
     sample: Callable[[], Sample],
     decide: Decide,
@@ -153,8 +159,10 @@ def settle(
         if candidate.precision == "float32":
             return Settled(opened, tuple(checks))
         drawn = sample() if drawn is None else drawn
-        # The network as it is, in PyTorch on the same device: no third copy of the weights for the sake of a check.
-        plain = open_candidate(network, Candidate("torch", "float32", candidate.device), shape)
+        # A network that is built already is run as it is: no third copy of its weights for the sake of a check.
+        translated = candidate.name == "openvino" and isinstance(network, Deferred)
+        reference: BackendName = "openvino" if translated else "torch"
+        plain = open_candidate(network, Candidate(reference, "float32", candidate.device), shape)
         checks.append(check_precision(plain, opened, *drawn, decide, limit=limit))
         if checks[-1].passed:
             return Settled(opened, tuple(checks))

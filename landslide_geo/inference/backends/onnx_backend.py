@@ -15,9 +15,11 @@ from landslide_geo.inference.backends.base import (
     BackendName,
     Candidate,
     FloatArray,
+    Network,
     Precision,
     Shape,
     as_batch,
+    built,
 )
 
 if TYPE_CHECKING:
@@ -33,9 +35,9 @@ def offers() -> list[Candidate]:
     return [Candidate("onnx", "float32", "cpu")]
 
 
-def open_network(network: nn.Module, candidate: Candidate, shape: Shape) -> Backend:
+def open_network(network: Network, candidate: Candidate, shape: Shape) -> Backend:
     """See :data:`landslide_geo.inference.backends.base.Opener`."""
-    return OnnxBackend(network, shape)
+    return OnnxBackend(built(network), shape)
 
 
 class OnnxBackend:

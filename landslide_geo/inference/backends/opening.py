@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from landslide_geo.errors import ParameterError
 from landslide_geo.inference.backends import onnx_backend, openvino_backend, torch_backend
-from landslide_geo.inference.backends.base import Backend, BackendName, Candidate, Opener, Precision, Shape
-
-if TYPE_CHECKING:
-    from torch import nn
+from landslide_geo.inference.backends.base import (
+    Backend,
+    BackendName,
+    Candidate,
+    Deferred,
+    Network,
+    Opener,
+    Precision,
+    Shape,
+    built,
+)
 
 #: What a library offers on this machine; empty where it is not installed.
 OFFERS: Final[dict[BackendName, Callable[[], list[Candidate]]]] = {
@@ -75,7 +82,7 @@ def _rank(candidate: Candidate) -> tuple[int, int]:
 
 
 def open_backend(
-    network: nn.Module,
+    network: Network,
     *,
     backend: Literal["auto"] | BackendName = "auto",
     precision: Literal["auto"] | Precision = "auto",
@@ -87,8 +94,8 @@ def open_backend(
     """Make any network ready to run: the fastest way on this machine that the options leave.
 
     Args:
-        network: (N, bands, h, w) → (N, K, h, w) or (N, K). It is put into evaluation mode, and its weights may be laid
-            out anew, channels last; their values stay.
+        network: (N, bands, h, w) → (N, K, h, w) or (N, K), or how to build it. It is put into evaluation mode, and its
+            weights may be laid out anew, channels last; their values stay.
         backend: a library, or ``auto`` for the fastest one that is installed and takes this network.
         precision: ``auto`` is float32 here; a reduced precision without being asked for is up to `settle`, which
             checks it.
@@ -105,7 +112,15 @@ def open_backend(
     return open_first(network, candidates(backend, wanted), shape)
 
 
-def open_first(network: nn.Module, offered: list[Candidate], shape: Shape) -> Backend:
+def prepare(network: Deferred, candidate: Candidate, shape: Shape) -> None:
+    """Build or translate the network: what takes longest of opening a candidate, to be done beside something else."""
+    if candidate.name == "openvino":
+        openvino_backend.prepare(network, shape)
+    else:
+        built(network)
+
+
+def open_first(network: Network, offered: list[Candidate], shape: Shape) -> Backend:
     """Open the first candidate that takes the network.
 
     Raises:
@@ -120,7 +135,7 @@ def open_first(network: nn.Module, offered: list[Candidate], shape: Shape) -> Ba
     raise ParameterError("; ".join(reasons))
 
 
-def open_candidate(network: nn.Module, candidate: Candidate, shape: Shape) -> Backend:
+def open_candidate(network: Network, candidate: Candidate, shape: Shape) -> Backend:
     """Open one candidate.
 
     Raises:

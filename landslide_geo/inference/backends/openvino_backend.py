@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import warnings
 from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,17 +16,23 @@ from landslide_geo.inference.backends.base import (
     Backend,
     BackendName,
     Candidate,
+    Deferred,
     FloatArray,
+    Network,
     Precision,
     Shape,
     as_batch,
+    built,
 )
+from landslide_geo.inference.backends.kept import forget, kept
 
 if TYPE_CHECKING:
     from torch import nn
 
 #: What OpenVINO calls a precision as a hint, and as a capability of a device.
 _HINTS: Final[dict[Precision, str]] = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+#: Name of a translated network; its weights lie beside it.
+_FILE: Final = "network.xml"
 _CAPABILITIES: Final[dict[Precision, str]] = {"bfloat16": "BF16", "float16": "FP16"}
 
 
@@ -37,7 +45,7 @@ def offers() -> list[Candidate]:
     return [Candidate("openvino", precision, "cpu") for precision in (*reduced, "float32")]
 
 
-def open_network(network: nn.Module, candidate: Candidate, shape: Shape) -> Backend:
+def open_network(network: Network, candidate: Candidate, shape: Shape) -> Backend:
     """See :data:`landslide_geo.inference.backends.base.Opener`."""
     return OpenVinoBackend(network, candidate.precision, shape)
 
@@ -52,7 +60,7 @@ class OpenVinoBackend:
     device: Final = "cpu"
     batch_limit: Final = None
 
-    def __init__(self, network: nn.Module, precision: Precision, shape: Shape) -> None:
+    def __init__(self, network: Network, precision: Precision, shape: Shape) -> None:
         self.precision: Final[Precision] = precision
         self._bands = shape.bands
         # One pass at a time over all cores: two side by side on one core each gain 2 % and take twice the memory.
@@ -62,7 +70,7 @@ class OpenVinoBackend:
         }
         if shape.threads is not None:
             self._options["INFERENCE_NUM_THREADS"] = shape.threads
-        self._model = _converted(network, shape)
+        self._model = _translated(network, shape)
         self._requests: dict[tuple[int, int], Any] = {}
         self._lock = threading.Lock()
         self._request(shape.window, shape.window)
@@ -97,6 +105,38 @@ def _core() -> Any:
     import openvino
 
     return openvino.Core()
+
+
+def prepare(network: Deferred, shape: Shape) -> None:
+    """Translate a network unless that was done before; opening it then takes half a second, and no PyTorch."""
+    _kept(network, shape)
+
+
+def _translated(network: Network, shape: Shape) -> Any:
+    """The network as OpenVINO's model; of one that is deferred, from the file kept for it."""
+    if not isinstance(network, Deferred):
+        return _converted(network, shape)
+    for _ in range(2):
+        place = _kept(network, shape)
+        if place is None:
+            break
+        try:
+            return _core().read_model(place / _FILE)
+        except RuntimeError:
+            forget(place)  # somebody damaged it
+    return _converted(built(network), shape)
+
+
+def _kept(network: Deferred, shape: Shape) -> Path | None:
+    def make(folder: Path) -> None:
+        import openvino
+
+        # Weights come from 16-bit floats as a rule, but batch norms folded into them do not fit in there.
+        openvino.save_model(_converted(built(network), shape), folder / _FILE, compress_to_fp16=False)
+        _core().read_model(folder / _FILE)  # a full disk is no error where it is written
+
+    libraries = [version(name) for name in ("openvino", "torch", "landslide-geo")]
+    return kept(["openvino", network.key, shape.bands, shape.window, shape.batch_size, *libraries], make)
 
 
 def _converted(network: nn.Module, shape: Shape) -> Any:

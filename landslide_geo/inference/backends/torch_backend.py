@@ -18,9 +18,11 @@ from landslide_geo.inference.backends.base import (
     BackendName,
     Candidate,
     FloatArray,
+    Network,
     Precision,
     Shape,
     as_batch,
+    built,
 )
 
 if TYPE_CHECKING:
@@ -66,13 +68,13 @@ def _accelerators() -> list[Candidate]:
     return found
 
 
-def open_network(network: nn.Module, candidate: Candidate, shape: Shape) -> Backend:
+def open_network(network: Network, candidate: Candidate, shape: Shape) -> Backend:
     """See :data:`landslide_geo.inference.backends.base.Opener`."""
     import torch
 
     if shape.threads is not None:
         torch.set_num_threads(shape.threads)
-    return TorchBackend(network, candidate.precision, _devices(candidate.device), shape.bands)
+    return TorchBackend(built(network), candidate.precision, _devices(candidate.device), shape.bands)
 
 
 class TorchBackend:
