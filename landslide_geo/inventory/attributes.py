@@ -27,6 +27,8 @@ MEASURED: Final = (
 )  # fmt: skip
 #: A change score stands for an object only where it is known on at least this share of it.
 MIN_CHANGE_COVER: Final = 0.5
+#: Outlines that are smoothed at a time: a staircase has a corner for every pixel, and 100,000 of them take a gigabyte.
+_TOGETHER: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,13 @@ def outline_columns(
     """
     shapes = outlines.to_numpy()
     parts, owner = shapely.get_parts(shapes, return_index=True)
-    smooth = polygons.smoothed(parts, pixel=pixel)
-    perimeter = np.bincount(owner, shapely.length(smooth), minlength=len(shapes))
-    within = np.bincount(owner, shapely.area(smooth), minlength=len(shapes))
+    length, inner = np.empty(len(parts)), np.empty(len(parts))
+    for start in range(0, len(parts), _TOGETHER):
+        some = slice(start, start + _TOGETHER)
+        smooth = polygons.smoothed(parts[some], pixel=pixel)
+        length[some], inner[some] = shapely.length(smooth), shapely.area(smooth)
+    perimeter = np.bincount(owner, length, minlength=len(shapes))
+    within = np.bincount(owner, inner, minlength=len(shapes))
     inside = gpd.GeoSeries(shapely.point_on_surface(shapes), crs=outlines.crs).to_crs(4326)
     area = shapely.area(shapes)
     volume = volumes(area)
