@@ -15,7 +15,7 @@ def compare(
     out: Annotated[Path, typer.Option("--out", metavar="FILE.gpkg", help="GeoPackage to write.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON.")] = False,
 ) -> None:
-    """Tell what became of each landslide: new, unchanged, grown, shrunk, merged, split, gone, or not visible now.
+    """Tell what became of each landslide: new, unchanged, grown, shrunk, merged, split, gone, hidden, or rejected.
 
     Example: landslide compare march/landslides.gpkg april/landslides.gpkg --out changes.gpkg
     """

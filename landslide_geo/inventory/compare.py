@@ -23,6 +23,8 @@ SHARED: Final = 0.1
 TOLERANCE: Final = 0.2
 #: An outline was looked at where this share of it could be seen.
 SEEN: Final = 0.5
+#: An outline was rejected where rejected ones cover this share of it.
+REJECTED: Final = 0.5
 
 
 class Status(Enum):
@@ -36,6 +38,7 @@ class Status(Enum):
     SPLIT = "split"
     GONE = "no longer visible"
     NOT_VISIBLE = "not visible"
+    REJECTED = "rejected"
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Change:
     Attributes:
         status: what became of it.
         old: indices of the old outlines it belongs to; none where it is new.
-        new: indices of the new outlines of the same group; none where it is gone or could not be seen.
+        new: indices of the new outlines of the same group; none where it is gone, rejected or could not be seen.
         at: index of the outline that is drawn: of the new ones, or of the old ones where there is no new one.
         area_old_m2: of all old outlines of the group.
         area_new_m2: of all new ones.
@@ -72,6 +75,7 @@ def compare(
     *,
     visible_new: DoubleArray | None = None,
     visible_old: DoubleArray | None = None,
+    rejected: DoubleArray | None = None,
     shared: float = SHARED,
     tolerance: float = TOLERANCE,
 ) -> list[Change]:
@@ -79,13 +83,15 @@ def compare(
 
     Outlines hang together where they share at least ``shared`` of the smaller one's area. Of a group with one outline
     on either side the areas tell whether it grew. One old outline with several new ones was split; several with one, or
-    with fewer, merged; several with as many or more, split.
+    with fewer, merged; several with as many or more, split. An old one alone is gone, or was rejected by a reviewer, or
+    could not be seen.
 
     Args:
         old: (n,) valid shapely shapes in a metric CRS.
         new: (m,) likewise, in the same CRS.
         visible_new: (n,) share of each old outline that the new scene shows, 0–1; none means all of it.
         visible_old: (m,) share of each new outline that the old scene shows; none means unknown.
+        rejected: (n,) share of each old outline that those cover which were rejected in the new inventory.
         shared: see above, 0–1.
         tolerance: relative change of area up to which an outline is unchanged.
 
@@ -112,8 +118,10 @@ def compare(
     for news, olds in groups:
         if not news:
             (i,) = olds
-            gone = visible_new is None or visible_new[i] >= SEEN
-            changes.append(Change(Status.GONE if gone else Status.NOT_VISIBLE, olds, (), i, float(old_m2[i]), 0.0))
+            status = Status.GONE if visible_new is None or visible_new[i] >= SEEN else Status.NOT_VISIBLE
+            if rejected is not None and rejected[i] >= REJECTED:
+                status = Status.REJECTED
+            changes.append(Change(status, olds, (), i, float(old_m2[i]), 0.0))
     return changes
 
 

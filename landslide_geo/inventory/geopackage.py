@@ -22,7 +22,7 @@ from landslide_geo.inventory import schema
 from landslide_geo.inventory.layers import Inventory
 from landslide_geo.inventory.metadata import add_metadata, items
 from landslide_geo.inventory.style import add_styles
-from landslide_geo.inventory.traced import TRACED, add_record, has_record
+from landslide_geo.inventory.traced import TRACED, add_record, has_record, readable
 
 
 def write_geopackage(path: Path, inventory: Inventory, *, sources: Iterable[str] = ()) -> None:
@@ -109,7 +109,8 @@ def read_layer(path: Path, layer: str = schema.LANDSLIDES.name, *, fids: bool = 
         raise SourceNotFoundError(f"{path}: no such GeoPackage; check the path")
     expected = {each.name: each for each in schema.LAYERS}[layer]
     try:
-        raw = pyogrio.read_dataframe(path, layer=layer, fid_as_index=fids)
+        with readable(path) as there:
+            raw = pyogrio.read_dataframe(there, layer=layer, fid_as_index=fids)
     except (DataSourceError, DataLayerError) as error:
         raise InventoryError(f"{path}: no layer {layer!r} can be read ({error}); write it again with a scan") from None
     return _typed(path, raw, expected, fids=fids)

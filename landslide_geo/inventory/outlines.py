@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from pyproj import CRS
 
 from landslide_geo.errors import InventoryError, MissingCRSError, SourceNotFoundError
 from landslide_geo.inventory import schema
+from landslide_geo.inventory.traced import readable
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,13 @@ class Outlines:
         frame: with all fields of the layer, in a CRS whose unit is the metre.
         repaired: how many had to be made valid.
         dropped: how many had no area.
+        rejected: those that a reviewer rejected, in the same CRS; they are not in ``frame`` and not counted.
     """
 
     frame: gpd.GeoDataFrame
     repaired: int
     dropped: int
+    rejected: gpd.GeoDataFrame
 
     @property
     def shapes(self) -> NDArray[np.object_]:
@@ -41,10 +46,10 @@ def read_outlines(path: str | Path, *, crs: CRS | None = None, layer: str | None
     """Read the polygons of a vector file.
 
     Inventories drawn by hand hold outlines that cross themselves; they are made valid, and counted. What a reviewer
-    rejected is no landslide, and is left out.
+    rejected is no landslide, and stands aside.
 
     Args:
-        path: any format that GDAL reads.
+        path: any format that GDAL reads, or GeoParquet.
         crs: what to project to; none takes the file's own where its unit is the metre, else the UTM zone.
         layer: none takes ``landslides`` where there is such a layer, else the only one with polygons.
 
@@ -54,34 +59,30 @@ def read_outlines(path: str | Path, *, crs: CRS | None = None, layer: str | None
         MissingCRSError: it does not say where it lies.
     """
     path = Path(path)
-    if not path.exists():
-        raise SourceNotFoundError(f"{path}: no such file; check the path")
-    try:
-        chosen = _layer(path, layer)
-        frame = pyogrio.read_dataframe(path, layer=chosen)
-    except (DataSourceError, DataLayerError) as error:
-        raise InventoryError(f"{path}: cannot be read as polygons ({error}); give a vector file, e.g. .gpkg") from None
+    chosen = _layer(path, layer)
+    frame = _read(path, chosen)
     if not isinstance(frame, gpd.GeoDataFrame):
         raise InventoryError(f"{path}: layer {chosen!r} has no geometries; name the layer that has the polygons")
     if frame.crs is None:
         raise MissingCRSError(
             f"{path}: the polygons have no CRS; give them one, e.g. ogr2ogr -a_srs EPSG:32654 out.gpkg {path.name}"
         )
-    if "review_status" in frame:
-        frame = frame[frame["review_status"] != "rejected"]
-    there = frame.geometry.notna() & ~frame.geometry.is_empty
-    kinds = set(frame.geometry[there].geom_type)
-    if other := kinds - {"Polygon", "MultiPolygon"}:
-        raise InventoryError(f"{path}: layer {chosen!r} holds {', '.join(sorted(other))}; it must hold polygons only")
-    frame = frame[there]
-    invalid = ~frame.geometry.is_valid
-    if invalid.any():
-        mended = shapely.make_valid(frame.geometry[invalid].to_numpy(), method="structure", keep_collapsed=False)
-        frame = frame.copy()
-        frame.loc[invalid, frame.geometry.name] = mended
-    frame = frame.set_geometry(frame.geometry.force_2d()).to_crs(_metric(frame) if crs is None else crs)
-    flat = ~(frame.geometry.area > 0)
-    return Outlines(frame[~flat].reset_index(drop=True), int(invalid.sum()), int((~there).sum() + flat.sum()))
+    known = "review_status" in frame
+    rejected = frame[frame["review_status"] == "rejected"] if known else frame.iloc[:0]
+    frame = frame[frame["review_status"] != "rejected"] if known else frame
+    where = f"{path}: layer {chosen!r}"
+    usable, repaired, dropped = _usable(frame, _metric(frame) if crs is None else crs, where)
+    return Outlines(usable, repaired, dropped, _usable(rejected, usable.crs, where)[0])
+
+
+def layer_names(path: str | Path) -> list[str]:
+    """The layers of a vector file.
+
+    Raises:
+        SourceNotFoundError: there is no such file.
+        InventoryError: it is no vector file.
+    """
+    return [name for name, _ in _layers(Path(path))]
 
 
 def has_review(path: str | Path) -> bool:
@@ -91,26 +92,69 @@ def has_review(path: str | Path) -> bool:
         SourceNotFoundError: there is no such file.
         InventoryError: it is no vector file.
     """
-    path = Path(path)
+    return {schema.LANDSLIDES.name, schema.REVIEWED_EXTENT.name} <= set(layer_names(path))
+
+
+def _layers(path: Path) -> list[tuple[str, str | None]]:
+    """Names and kinds of geometry."""
     if not path.exists():
         raise SourceNotFoundError(f"{path}: no such file; check the path")
+    if _is_parquet(path):
+        return [(path.stem, None)]
+    with _reading(path), readable(path) as there:
+        return [(str(name), None if kind is None else str(kind)) for name, kind in pyogrio.list_layers(there)]
+
+
+def _read(path: Path, layer: str) -> gpd.GeoDataFrame:
+    with _reading(path), readable(path) as there:
+        return gpd.read_parquet(path) if _is_parquet(path) else pyogrio.read_dataframe(there, layer=layer)
+
+
+def _is_parquet(path: Path) -> bool:
+    """GDAL as pyogrio brings it does not read these."""
+    return path.suffix == ".parquet"
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        names = {str(name) for name, _ in pyogrio.list_layers(path)}
-    except DataSourceError as error:
+        yield
+    except (DataSourceError, DataLayerError, ValueError, OSError) as error:
+        if isinstance(error, InventoryError):
+            raise
         raise InventoryError(f"{path}: cannot be read as polygons ({error}); give a vector file, e.g. .gpkg") from None
-    return {schema.LANDSLIDES.name, schema.REVIEWED_EXTENT.name} <= names
+
+
+def _usable(frame: gpd.GeoDataFrame, crs: CRS, where: str) -> tuple[gpd.GeoDataFrame, int, int]:
+    """Valid polygons with an area, projected; how many had to be mended, and how many were left out."""
+    shapes = frame.geometry.to_numpy()
+    there = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    kinds = set(frame.geometry[there].geom_type)
+    if other := kinds - {"Polygon", "MultiPolygon"}:
+        raise InventoryError(f"{where} holds {', '.join(sorted(other))}; it must hold polygons only")
+    frame = frame[there]
+    invalid = ~frame.geometry.is_valid
+    if invalid.any():
+        mended = shapely.make_valid(frame.geometry[invalid].to_numpy(), method="structure", keep_collapsed=False)
+        frame = frame.copy()
+        frame.loc[invalid, frame.geometry.name] = mended
+    frame = frame.set_geometry(frame.geometry.force_2d()).to_crs(crs)
+    flat = ~(frame.geometry.area > 0)
+    return frame[~flat].reset_index(drop=True), int(invalid.sum()), int((~there).sum() + flat.sum())
 
 
 def _layer(path: Path, layer: str | None) -> str:
-    found = pyogrio.list_layers(path)
-    names = [str(name) for name, _ in found]
+    found = _layers(path)
+    names = [name for name, _ in found]
+    if _is_parquet(path):
+        return layer or names[0]
     if layer is None and schema.LANDSLIDES.name in names:
         return schema.LANDSLIDES.name
     if layer is not None:
         if layer not in names:
             raise InventoryError(f"{path}: no layer {layer!r}; it has {', '.join(names) or 'none'}")
         return layer
-    polygons = [str(name) for name, kind in found if kind is None or "Polygon" in str(kind) or kind == "Unknown"]
+    polygons = [name for name, kind in found if kind is None or "Polygon" in kind or kind == "Unknown"]
     if len(polygons) != 1:
         raise InventoryError(
             f"{path}: {len(polygons)} layers could hold the polygons ({', '.join(polygons) or 'none'}); keep one of "

@@ -159,7 +159,7 @@ REVIEWED_EXTENT: Final = LayerSchema(
     ),
 )
 STATUS: Final = (
-    "new", "grown", "unchanged", "shrunk", "merged", "split", "no longer visible", "not visible",
+    "new", "grown", "unchanged", "shrunk", "merged", "split", "no longer visible", "not visible", "rejected",
 )  # fmt: skip
 CHANGES: Final = LayerSchema(
     name="changes",

@@ -120,12 +120,32 @@ def snapshot(path: Path) -> Iterator[Path]:
         yield copy
 
 
+@contextmanager
+def readable(path: Path) -> Iterator[Path]:
+    """What GDAL is to read in place of a file: of a GeoPackage with a log a snapshot, otherwise the file itself.
+
+    GDAL warns of one in WAL mode where it lies in a folder that cannot be written, and reads one that another program
+    is writing to, whatever is written of it by then.
+
+    Raises:
+        InventoryError: another program keeps it from being read.
+    """
+    if path.suffix == ".gpkg" and path.is_file() and (_in_wal_mode(path) or Path(f"{path}-journal").exists()):
+        with snapshot(path) as copy:
+            yield copy
+    else:
+        yield path
+
+
+def _in_wal_mode(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(20)[18:] == b"\x02\x02"
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     """An open database that is not written to, not even by making good what a killed program left."""
-    with path.open("rb") as file:
-        wal_mode = file.read(20)[18:] == b"\x02\x02"
     # SQLite would leave a new log beside a file in that mode. While nobody else has it open there is none to be read.
-    how = "immutable=1" if wal_mode and not Path(f"{path}-wal").exists() else "mode=ro"
+    how = "immutable=1" if _in_wal_mode(path) and not Path(f"{path}-wal").exists() else "mode=ro"
     return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=2)
 
 

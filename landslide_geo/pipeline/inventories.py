@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from landslide_geo.errors import ParameterError
+from landslide_geo.errors import NoOverlapError, ParameterError
 from landslide_geo.inventory import schema
 from landslide_geo.inventory.compare import Change, compare, totals
 from landslide_geo.inventory.geopackage import make_parent, refuse_other_formats, write_changes
-from landslide_geo.inventory.outlines import Outlines, read_outlines
-from landslide_geo.inventory.score import Shapes, score
+from landslide_geo.inventory.outlines import Outlines, layer_names, read_outlines
+from landslide_geo.inventory.overlap import Shapes
+from landslide_geo.inventory.score import score
+
+#: Landslides of one region that have nothing to do with each other lie nearer than this, in metres.
+APART_M: Final = 100_000.0
 
 
 def compare_files(old: str | Path, new: str | Path, out: str | Path) -> dict[str, Any]:
@@ -26,6 +29,8 @@ def compare_files(old: str | Path, new: str | Path, out: str | Path) -> dict[str
         old: vector file; where it has a ``visibility`` layer, new landslides on ground it does not show are told apart.
         new: likewise; where it has such a layer, old landslides on ground that it does not show are not called gone.
         out: GeoPackage to write, with one layer ``changes`` in the new inventory's CRS.
+
+    Old landslides that a reviewer has rejected in the new inventory are told apart from those that are gone.
 
     Returns:
         ``old`` and ``new`` (file, count, area_m2, repaired), and ``changes``: count and areas by status.
@@ -39,11 +44,13 @@ def compare_files(old: str | Path, new: str | Path, out: str | Path) -> dict[str
         raise ParameterError(f"{target}: is one of the inventories to compare; name another file for the result")
     now = read_outlines(new)
     before = read_outlines(old, crs=now.frame.crs)
+    _refuse_other_places(old, before, new, now)
     changes = compare(
         before.shapes,
         now.shapes,
         visible_new=_visible_share(Path(new), before.shapes, now.frame.crs),
         visible_old=_visible_share(Path(old), now.shapes, now.frame.crs),
+        rejected=_covered(before.shapes, now.rejected.geometry.to_numpy()),
     )
     make_parent(target)
     write_changes(target, _changes_frame(changes, before, now))
@@ -82,13 +89,30 @@ def _described(path: str | Path, outlines: Outlines) -> dict[str, Any]:
 
 def _visible_share(path: Path, shapes: Shapes, crs: CRS) -> NDArray[np.float64] | None:
     """Share of each outline that a scene shows, by its generalised visibility layer; None where it has none."""
-    if schema.VISIBILITY.name not in {str(name) for name, _ in pyogrio.list_layers(path)}:
+    if schema.VISIBILITY.name not in layer_names(path):
         return None
     frame = read_outlines(path, crs=crs, layer=schema.VISIBILITY.name).frame
-    visible = shapely.union_all(frame.geometry[frame["visible"].astype(bool)].to_numpy())
-    shapely.prepare(visible)
-    shared = shapely.area(shapely.intersection(shapes, visible))
+    return _covered(shapes, frame.geometry[frame["visible"].astype(bool)].to_numpy())
+
+
+def _covered(shapes: Shapes, by: Shapes) -> NDArray[np.float64]:
+    """Share of each shape's area that others cover together."""
+    cover = shapely.union_all(by)
+    shapely.prepare(cover)
+    shared = shapely.area(shapely.intersection(shapes, cover))
     return np.asarray(shared / np.maximum(shapely.area(shapes), 1e-9))
+
+
+def _refuse_other_places(old: str | Path, before: Outlines, new: str | Path, now: Outlines) -> None:
+    """Outlines that lie far from all others were not projected well either, so nothing told of them would be true."""
+    if before.frame.empty or now.frame.empty:
+        return
+    apart = shapely.distance(*(shapely.box(*each.frame.total_bounds) for each in (before, now)))
+    if apart > APART_M:
+        raise NoOverlapError(
+            f"{old} and {new}: lie {apart / 1000:,.0f} km apart; compare inventories of one region, and check that both "
+            "have the right CRS"
+        )
 
 
 def _changes_frame(changes: list[Change], before: Outlines, now: Outlines) -> Any:

@@ -49,6 +49,14 @@ def test_ground_that_the_new_scene_does_not_show_is_not_gone():
     assert [change.change_m2 for change in found] == [-100, -100]
 
 
+def test_what_a_reviewer_rejected_since_is_not_gone():
+    old = boxes((0, 0, 10, 10), (20, 0, 30, 10), (40, 0, 50, 10))
+    share, visible = np.array([0.5, 0.4, 1.0]), np.array([0.0, 1.0, 1.0])
+    found = compare(old, boxes((40, 0, 50, 10)), rejected=share, visible_new=visible)
+    assert [change.status for change in found] == [Status.UNCHANGED, Status.REJECTED, Status.GONE]
+    assert totals(found)["rejected"] == {"count": 1, "area_old_m2": 100, "area_new_m2": 0, "change_m2": -100}
+
+
 def test_new_where_nothing_could_be_seen_before_is_told_apart():
     new = boxes((0, 0, 10, 10), (20, 0, 30, 10))
     assert [c.seen_before for c in compare(boxes(), new, visible_old=np.array([0.0, 1.0]))] == [False, True]

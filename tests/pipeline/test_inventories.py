@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 
@@ -132,6 +133,83 @@ def test_what_a_reviewer_rejected_is_no_landslide(tmp_path):
     assert (found["mapped"]["count"], found["iou_0.5"]["f1"]) == (2, 1)
     changes = compare_files(reviewed, truth, tmp_path / "changes.gpkg")["changes"]
     assert {name: row["count"] for name, row in changes.items() if row["count"]} == {"unchanged": 2}
+    whole = write(tmp_path / "whole.gpkg", [*shapes, *squares((1500, 0))])
+    changes = compare_files(whole, reviewed, tmp_path / "changes.gpkg")["changes"]
+    counts = {name: row["count"] for name, row in changes.items() if row["count"]}
+    assert counts == {"unchanged": 2, "rejected": 1, "no longer visible": 1}
+
+
+def test_inventories_of_different_places_are_refused(tmp_path, capsys):
+    here = write(tmp_path / "here.gpkg", squares((500_000, 3_800_000)))
+    near = write(tmp_path / "near.gpkg", squares((590_000, 3_800_000)))
+    far = write(tmp_path / "far.gpkg", squares((500_000, 4_700_000)), crs="EPSG:32654")
+    out = tmp_path / "changes.gpkg"
+    assert run(["compare", str(here), str(far), "--out", str(out)]) == 2
+    assert "km apart" in capsys.readouterr().err
+    assert not out.exists()
+    none = tmp_path / "none.gpkg"
+    gpd.read_file(here).iloc[:0].to_file(none)
+    assert compare_files(none, far, out)["changes"]["new"]["count"] == 1
+    assert compare_files(here, near, out)["changes"]["new"]["count"] == 1
+
+
+def test_what_was_exported_is_read_again(tmp_path):
+    shapes = squares((500_000, 3_800_000), (500_100, 3_800_000))
+    source = write(tmp_path / "a.gpkg", shapes, review_status=["confirmed", "rejected"])
+    frame = gpd.read_file(source)
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.to_crs(4326).to_file(tmp_path / "a.geojson")
+    frame.to_file(tmp_path / "a.fgb", driver="FlatGeobuf")
+    for name in ("a.parquet", "a.geojson", "a.fgb"):
+        found = score_files(tmp_path / name, source)
+        assert (found["mapped"]["count"], found["iou_0.5"]["f1"]) == (1, 1)
+        changes = compare_files(source, tmp_path / name, tmp_path / "c.gpkg")["changes"]
+        assert changes["unchanged"]["count"] == 1
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_read_only_file_in_wal_mode_is_read_and_left_alone(tmp_path):
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    path = write(folder / "a.gpkg", squares((500_000, 3_800_000)))
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
+    before = path.read_bytes()
+    path.chmod(0o444)
+    folder.chmod(0o555)
+    try:
+        assert score_files(path, path)["iou_0.5"]["f1"] == 1
+        assert compare_files(path, path, tmp_path / "c.gpkg")["changes"]["unchanged"]["count"] == 1
+        assert [each.name for each in folder.iterdir()] == ["a.gpkg"]
+    finally:
+        folder.chmod(0o755)
+    assert path.read_bytes() == before
+
+
+def test_locked_files_are_one_line(tmp_path, capsys):
+    path, other = (write(tmp_path / f"{name}.gpkg", squares((500_000, 3_800_000))) for name in ("a", "b"))
+    out = tmp_path / "c.gpkg"
+    compare_files(path, other, out)
+    before = out.read_bytes()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        database.execute("CREATE TABLE half_done (x)")
+        for command in (
+            ["compare", path, other, "--out", out],
+            ["compare", other, path, "--out", out],
+            ["score", path, other],
+        ):
+            assert run([str(word) for word in command]) == 2
+            told = capsys.readouterr().err
+            assert "a.gpkg" in told
+            assert told.count("\n") == 1
+    with contextlib.closing(sqlite3.connect(out, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE mine (x)")
+        assert run(["compare", str(path), str(other), "--out", str(out)]) == 2
+        assert "another program has it open" in capsys.readouterr().err
+        assert database.execute("SELECT count(*) FROM mine").fetchone() == (0,)
+    assert len(out.read_bytes()) >= len(before)
 
 
 def test_the_inventories_are_never_written_over(tmp_path):

@@ -10,6 +10,7 @@
       <category label="split" render="true" value="split" symbol="5" />
       <category label="no longer visible" render="true" value="no longer visible" symbol="6" />
       <category label="not visible now" render="true" value="not visible" symbol="7" />
+      <category label="rejected in review" render="true" value="rejected" symbol="8" />
     </categories>
     <symbols>
       <symbol alpha="1" clip_to_extent="1" name="0" force_rhr="0" type="fill">
@@ -113,6 +114,19 @@
             <Option value="0.4" name="outline_width" type="QString" />
             <Option value="MM" name="outline_width_unit" type="QString" />
             <Option value="b_diagonal" name="style" type="QString" />
+          </Option>
+        </layer>
+      </symbol>
+      <symbol alpha="1" clip_to_extent="1" name="8" force_rhr="0" type="fill">
+        <layer locked="0" class="SimpleFill" enabled="1" pass="0">
+          <Option type="Map">
+            <Option value="90,40,120,0" name="color" type="QString" />
+            <Option value="bevel" name="joinstyle" type="QString" />
+            <Option value="120,60,150,255" name="outline_color" type="QString" />
+            <Option value="dash" name="outline_style" type="QString" />
+            <Option value="0.4" name="outline_width" type="QString" />
+            <Option value="MM" name="outline_width_unit" type="QString" />
+            <Option value="no" name="style" type="QString" />
           </Option>
         </layer>
       </symbol>
