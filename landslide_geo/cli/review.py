@@ -65,6 +65,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append(f"Note: {found['overlaps']:,} pairs of landslides overlap")
     if found["dropped_fields"]:
         lines.append(f"Note: fields that are not the inventory's were left out: {', '.join(found['dropped_fields'])}")
+    for name, count in found["unlisted"].items():
+        lines.append(f"Note: {count:,} landslides have a {name} that is not in the list; it stays as written")
     if not found["measured"]:
         lines.append("Note: no scan's folder: of changed outlines only area, shape and volume are known; give --scan")
     return [*lines, found["out"], *(told_of_chips(found["chips"]) if "chips" in found else [])]

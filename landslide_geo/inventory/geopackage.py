@@ -121,6 +121,28 @@ def read_inventory(path: Path) -> Inventory:
     return Inventory(**{layer.name: read_layer(path, layer.name) for layer in schema.LAYERS})
 
 
+def complete(path: Path, original: Path) -> None:
+    """Add the layers that a GeoPackage lacks as they are in another one: programs export single layers.
+
+    An only layer of another name is taken for the landslides; QGIS names it after the file.
+
+    Raises:
+        InventoryError: either cannot be read.
+    """
+    try:
+        names = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
+        if schema.LANDSLIDES.name not in names and len(names) == 1:
+            frame = pyogrio.read_dataframe(path, layer=names[0])
+            pyogrio.write_dataframe(
+                frame, path, layer=schema.LANDSLIDES.name, geometry_type="MultiPolygon", append=True
+            )
+    except (DataSourceError, DataLayerError) as error:
+        raise InventoryError(f"{path}: cannot be read ({error})") from None
+    for layer in schema.LAYERS:
+        if layer is not schema.LANDSLIDES and layer.name not in names:
+            _write_layer(path, layer, read_layer(original, layer.name), append=True)
+
+
 def read_traced(path: Path) -> gpd.GeoDataFrame | None:
     """The landslides of a ``landslides.gpkg`` as they were when it was written; None where it does not tell.
 

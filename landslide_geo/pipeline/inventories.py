@@ -110,8 +110,8 @@ def _refuse_other_places(old: str | Path, before: Outlines, new: str | Path, now
     apart = shapely.distance(*(shapely.box(*each.frame.total_bounds) for each in (before, now)))
     if apart > APART_M:
         raise NoOverlapError(
-            f"{old} and {new}: lie {apart / 1000:,.0f} km apart; compare inventories of one region, and check that both "
-            "have the right CRS"
+            f"{old} and {new}: lie {apart / 1000:,.0f} km apart; compare inventories of one region, and check that "
+            "both have the right CRS"
         )
 
 

@@ -18,10 +18,12 @@ from landslide_geo.errors import InventoryError, ParameterError, SourceNotFoundE
 from landslide_geo.inventory import Inventory, read_layer, schema, write_geopackage
 from landslide_geo.inventory.attributes import MEASURED, measured
 from landslide_geo.inventory.edits import checked_extent, checked_landslides, refuse_unreviewed_codes
-from landslide_geo.inventory.geopackage import make_parent, read_traced, refuse_other_formats
+from landslide_geo.inventory.geopackage import complete, make_parent, read_traced, refuse_other_formats
+from landslide_geo.inventory.outlines import layer_names
 from landslide_geo.inventory.polygons import usual_edge
 from landslide_geo.inventory.review import Review, review
 from landslide_geo.inventory.traced import read_history, snapshot
+from landslide_geo.inventory.vocabulary import CATEGORIES, TRIGGERS
 from landslide_geo.pipeline.chips import cut_chips, refuse_occupied
 from landslide_geo.pipeline.decisions import refuse_to_lose_edits
 from landslide_geo.pipeline.vectorize import scan_layers
@@ -41,7 +43,8 @@ def import_review(
 
     Args:
         edited: ``landslides.gpkg`` as QGIS saved it.
-        original: the file as it was before, where the edited one does not remember (it was exported, or is old).
+        original: the file as it was before, where the edited one does not remember (it was exported, or is old); layers
+            that the edited one lacks are taken from it.
         out: GeoPackage to write; none takes ``<stem>_reviewed.gpkg`` beside the edited one.
         scan: folder of the scan whose rasters changed outlines are measured on; none takes the edited file's folder if
             it is one. Without a scan what rasters tell of changed outlines becomes null.
@@ -51,8 +54,9 @@ def import_review(
 
     Returns:
         ``out``, counts of what was done (see `landslide_geo.inventory.review.review`) and of ``reasons``, ``repaired``
-        outlines, ``overlaps``, the ``dropped_fields``, ``measured`` (whether a scan's rasters were there), and of the
-        reviewed extent ``reviewed_m2``; with ``chips`` those of `cut_chips`.
+        outlines, ``overlaps``, the ``dropped_fields``, ``unlisted`` (landslides whose category or trigger is not in the
+        vocabulary, by field), ``measured`` (whether a scan's rasters were there), and of the reviewed extent
+        ``reviewed_m2``; with ``chips`` those of `cut_chips`.
 
     Raises:
         LandslideError: the edits cannot be used, or the result not written.
@@ -69,6 +73,7 @@ def import_review(
         if read_record(folder) is None:
             raise SourceNotFoundError(f"{folder}: holds no scan to cut chips from; name its folder with --scan")
     with snapshot(source) as copy:
+        _complete(copy, source, None if original is None else Path(original))
         told, extent, repaired = _read(copy, source, None if original is None else Path(original), reviewer)
         crowns, visibility = (read_layer(copy, layer.name) for layer in (schema.CROWNS, schema.VISIBILITY))
         sources, extra = read_history(copy).lineage, _extra(copy)
@@ -85,6 +90,7 @@ def import_review(
         "repaired": repaired,
         "overlaps": _overlaps(told.landslides),
         "dropped_fields": extra,
+        "unlisted": _unlisted(told.landslides),
         "measured": were_measured,
         "reviewed_m2": float(shapely.area(shapely.union_all(extent.geometry.to_numpy()))),
     }
@@ -120,6 +126,28 @@ def _read(
     area["reviewed_at"] = area["reviewed_at"].fillna(pd.Timestamp(now).as_unit("ms"))
     area["reviewer"] = pd.Series([name or reviewer for name in area["reviewer"]], area.index, dtype="object")
     return told, area, landslides.repaired + marked.repaired
+
+
+def _complete(copy: Path, source: Path, original: Path | None) -> None:
+    lacking = [layer.name for layer in schema.LAYERS if layer.name not in layer_names(copy)]
+    if not lacking:
+        return
+    if original is None:
+        raise InventoryError(
+            f"{source}: no layer {lacking[0]!r}; if it was exported from a landslides.gpkg, name that with --original"
+        )
+    with snapshot(original) as before:
+        complete(copy, before)
+
+
+def _unlisted(frame: gpd.GeoDataFrame) -> dict[str, int]:
+    """How many landslides have a value that is none of the vocabulary's, by field; fields without any are left out."""
+    found = {}
+    for name, terms in (("category", CATEGORIES), ("trigger", TRIGGERS)):
+        count = int((frame[name].notna() & ~frame[name].isin([term.value for term in terms])).sum())
+        if count:
+            found[name] = count
+    return found
 
 
 def _record(copy: Path, source: Path, original: Path | None) -> gpd.GeoDataFrame:

@@ -183,6 +183,29 @@ def test_a_file_that_forgot_needs_the_original(finished, tmp_path, capsys):
     assert len(read_layer(tmp_path / "exported_reviewed.gpkg")) == len(read_layer(original)) + 1
 
 
+@pytest.mark.parametrize("layer", ["landslides", "edited"])
+def test_a_file_with_the_landslides_only_is_completed_from_the_original(layer, finished, tmp_path, capsys):
+    original = finished / "landslides.gpkg"
+    edited = tmp_path / "edited.gpkg"
+    frame = everything(pyogrio.read_dataframe(original, layer="landslides"))
+    frame["category"], frame["trigger"] = "earthflow", [None, "witchcraft", *["rain"] * (len(frame) - 2)]
+    pyogrio.write_dataframe(frame, edited, layer=layer, geometry_type="MultiPolygon")
+    before = edited.read_bytes()
+    assert run(["review", "import", str(edited)]) == 2
+    assert "--original" in capsys.readouterr().err
+    assert run(["review", "import", str(edited), "--original", str(original)]) == 0
+    printed = capsys.readouterr().out
+    assert "1 redrawn, 2 split, 1 merged, 1 deleted" in printed
+    assert "Note: 1 landslides have a trigger that is not in the list; it stays as written" in printed
+    assert "a category that is not" not in printed
+    assert edited.read_bytes() == before
+    after, whole = read_inventory(tmp_path / "edited_reviewed.gpkg"), read_inventory(original)
+    assert "witchcraft" in set(after.landslides["trigger"])
+    assert after.visibility.equals(whole.visibility)
+    assert after.reviewed_extent.empty
+    assert set(after.crowns["landslide_id"]) <= set(whole.crowns["landslide_id"])
+
+
 def swapped(frame):
     return frame.assign(landslide_id=[f"other-{name}" for name in frame["landslide_id"]])
 
