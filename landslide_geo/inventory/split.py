@@ -77,7 +77,7 @@ def split(outlines: gpd.GeoSeries, terrain_raster: Path, *, grid: Affine, min_ar
     several = np.zeros(len(whole))  # NaN is unknown
     parts: dict[int, list[tuple[shapely.Polygon, bool]]] = {}
     with open_raster(terrain_raster) as source:
-        elevation_at = _Elevation(source, outlines.crs)
+        elevation_at = _Elevation(source, outlines.crs, grid)
         least = ceil(PART * max(min_area_m2, elevation_at.cell_m2) / grid.a**2)
         for sheet in _sheets(whole, np.flatnonzero(shapely.area(whole) >= 2 * least * grid.a**2), grid):
             if np.prod(sheet.shape) > MAX_PIXELS:
@@ -111,6 +111,12 @@ class _Sheet:
         col, row = (xy[:, 0] - self.grid.c) / self.grid.a, (xy[:, 1] - self.grid.f) / self.grid.e
         moved = shapely.set_coordinates(shapes_.copy(), np.column_stack([col + shift[:, 1], row + shift[:, 0]]))
         return np.asarray(rasterize(zip(moved, range(1, len(moved) + 1), strict=True), self.shape, dtype="int32"))
+
+    def coordinates(self, rows: Any, cols: Any, members: Any) -> tuple[FloatArray, FloatArray]:
+        """Map coordinates of the centres of pixels that belong to members."""
+        shift = (self.origins - self.places)[members]
+        t = self.grid
+        return t.c + t.a * (cols + shift[:, 1] + 0.5), t.f + t.e * (rows + shift[:, 0] + 0.5)
 
     def outline(self, member: int, rings: list[list[Point]]) -> shapely.Polygon:
         """A polygon of the sheet in map coordinates, placed as GDAL places pixel edges: common corners stay common."""
@@ -155,9 +161,8 @@ def _judged(
     """Whether each member has several crowns, NaN where unknown; ``parts`` takes up those that are cut."""
     owner = sheet.burnt(outlines[sheet.members])
     elevation = np.zeros(sheet.shape)
-    for place, origin, size in zip(sheet.places, sheet.origins, sheet.sizes, strict=True):
-        box = tuple(slice(first, first + length) for first, length in zip(place, size, strict=True))
-        elevation[box] = elevation_at(sheet.grid @ Affine.translation(origin[1], origin[0]), tuple(size))
+    rows, cols = np.nonzero(owner)
+    elevation[rows, cols] = elevation_at(*sheet.coordinates(rows, cols, owner[rows, cols] - 1))
     count = len(sheet.members) + 1
     several = np.zeros(count)
     several[np.unique(owner[np.isnan(elevation)])] = np.nan
@@ -194,34 +199,53 @@ def _noded(ring: list[Point], corners: set[Point]) -> list[Point]:
 
 
 class _Elevation:
-    """Elevation at the centres of pixels, interpolated bilinearly; a model finer than they are is averaged first."""
+    """Elevation at points, interpolated bilinearly; a model finer than the pixels is averaged first."""
 
-    def __init__(self, source: DatasetReader, crs: Any) -> None:
+    def __init__(self, source: DatasetReader, crs: Any, grid: Affine) -> None:
         self._source = source
         self._metre = 1 / source.crs.linear_units_factor[1]
         self._to_source = None if source.crs == crs else Transformer.from_crs(crs, source.crs, always_xy=True)
+        self._fold = max(int(grid.a * self._metre / source.transform.a), 1)
 
     @property
     def cell_m2(self) -> float:
         return abs(self._source.transform.a * self._source.transform.e) / self._metre**2
 
-    def __call__(self, grid: Affine, shape: tuple[int, int]) -> FloatArray:
-        """(h, w) metres, NaN where unknown."""
-        x, y = grid.c + grid.a * (np.arange(shape[1]) + 0.5), grid.f + grid.e * (np.arange(shape[0]) + 0.5)
-        x, y = np.broadcast_arrays(x[None, :], y[:, None])
+    def __call__(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """(n,) metres at map coordinates, NaN where unknown; points next to each other are best near each other."""
         if self._to_source is not None:
             x, y = self._to_source.transform(x, y)
-        source, t = self._source, self._source.transform
+        t = self._source.transform
         c, r = (x - t.c) / t.a, (y - t.f) / t.e
-        col0, row0 = max(int(np.floor(c.min())) - 1, 0), max(int(np.floor(r.min())) - 1, 0)
-        wide = min(int(np.ceil(c.max())) + 1, source.width) - col0
-        tall = min(int(np.ceil(r.max())) + 1, source.height) - row0
-        if wide < 1 or tall < 1:
-            return np.full(shape, np.nan)
-        fold = max(int(grid.a * self._metre / t.a), 1)
-        size = (ceil(tall / fold), ceil(wide / fold))
-        values = source.read(
-            terrain.ELEVATION, window=Window(col0, row0, wide, tall), out_shape=size, resampling=Resampling.average
+        out = np.full(len(c), np.nan)
+        # Points come in rows of outlines; a large scene's do not fit into one window.
+        waiting = [np.arange(len(c))]
+        while waiting:
+            these = waiting.pop()
+            window = self._window(c[these], r[these])
+            if window.width * window.height > MAX_PIXELS and len(these) > 1:
+                along = r[these] if window.height > window.width else c[these]
+                order = these[np.argsort(along, kind="stable")]
+                waiting += [order[: len(order) // 2], order[len(order) // 2 :]]
+            elif window.width > 0 and window.height > 0:
+                out[these] = self._sampled(window, c[these], r[these])
+        return out
+
+    def _window(self, c: FloatArray, r: FloatArray) -> Window:
+        """Cells around points; begins with whole cells of the averaged model, wherever the points lie."""
+        fold, source = self._fold, self._source
+        col0, row0 = (max(int(np.floor(v.min())) - fold, 0) // fold * fold for v in (c, r))
+        col1, row1 = (
+            min(ceil((v.max() + 1 + fold) / fold) * fold, length)
+            for v, length in ((c, source.width), (r, source.height))
         )
-        at = [(r - row0) * size[0] / tall - 0.5, (c - col0) * size[1] / wide - 0.5]
+        return Window(col0, row0, max(col1 - col0, 0), max(row1 - row0, 0))
+
+    def _sampled(self, window: Window, c: FloatArray, r: FloatArray) -> FloatArray:
+        size = (ceil(window.height / self._fold), ceil(window.width / self._fold))
+        values = self._source.read(terrain.ELEVATION, window=window, out_shape=size, resampling=Resampling.average)
+        at = [
+            (r - window.row_off) * size[0] / window.height - 0.5,
+            (c - window.col_off) * size[1] / window.width - 0.5,
+        ]  # fmt: skip
         return np.asarray(ndimage.map_coordinates(values, at, output=np.float64, order=1, cval=np.nan))
