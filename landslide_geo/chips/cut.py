@@ -179,7 +179,8 @@ def batches(
     """The chips as `landslide_geo.chips.store.write` takes them, some at a time.
 
     Reflectances are 0–1 where the scene's units are known, else digital numbers. What cannot be seen is NaN in the
-    image and unknown in the mask. Chips of which too little is known then are left out, those without a landslide.
+    image and unknown in the mask. Chips without a landslide or rejected ground of which too little is known then are left
+    out.
 
     Raises:
         MissingBandError: the scene lacks a band.
@@ -192,7 +193,8 @@ def batches(
         image, seen = reader.read(place.block)
         mask, _ = labeller.mask(place.block)
         image[:, ~seen], mask[~seen] = np.nan, UNKNOWN
-        if (mask == 1).any() or (mask != UNKNOWN).mean() >= params.min_known:
+        decided = (mask == 1).any() or (place.reasons and (mask == 0).any())
+        if decided or (mask != UNKNOWN).mean() >= params.min_known:
             parts.append((image, mask, place))
         if len(parts) == _BATCH:
             yield _batch(scene, parts, reader)

@@ -129,6 +129,14 @@ def test_ground_that_nobody_looked_at_makes_no_negative(scene: Scene) -> None:
     assert [(place.block.row, place.block.col) for place in chosen if place.landslide] == [(80, 96)]
 
 
+def test_rejected_ground_is_taken_though_nobody_looked_around_it(scene: Scene) -> None:
+    labels = Labels(shapes(), rectangle(0, 0, 1, 1), shapes(rectangle(20, 20, 3, 3)), ("road",))
+    params = ChipParams(size=SIZE)
+    (found,) = batches(scene, labels, places(scene, labels, params), ("red",), params)
+    assert found["reason"].to_numpy().tolist() == ["road"]
+    assert (found["mask"] == 0).sum() == 9
+
+
 def test_images_are_in_physical_units_and_unseen_ground_is_unknown(tmp_path: Path) -> None:
     scene = scene_of(tmp_path, hole=(slice(0, 6), slice(0, SIZE)))
     labels = Labels(shapes(rectangle(0, 0, 10, 10)), None)
