@@ -179,8 +179,8 @@ def batches(
     """The chips as `landslide_geo.chips.store.write` takes them, some at a time.
 
     Reflectances are 0–1 where the scene's units are known, else digital numbers. What cannot be seen is NaN in the
-    image and unknown in the mask. Chips without a landslide or rejected ground of which too little is known then are left
-    out.
+    image and unknown in the mask. Chips of which too little is known then are left out, unless they hold a landslide or
+    rejected ground.
 
     Raises:
         MissingBandError: the scene lacks a band.
