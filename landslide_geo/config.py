@@ -50,6 +50,7 @@ class VectorizeParams(Params):
     simplify_m: float = Field(
         0.0, ge=0, description="corners of outlines that stand for less than its square (m²) are dropped; 0 keeps all"
     )
+    smooth: bool = Field(False, description="outlines are freed of the staircase of pixels")
 
 
 class ScanParams(VectorizeParams):

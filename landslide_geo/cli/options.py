@@ -39,6 +39,10 @@ Simplify = Annotated[
     float | None,
     typer.Option("--simplify", metavar="M", help="Drop corners of outlines that stand for less than M × M metres."),
 ]
+Smooth = Annotated[
+    bool | None,
+    typer.Option("--smooth/--no-smooth", help="Free outlines of the staircase of pixels.", show_default=False),
+]
 Dem = Annotated[Path | None, typer.Option("--dem", metavar="FILE", help="Elevation model in metres, on any grid.")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from landslide_geo.cli.options import Dem, Grow, MinArea, MinSlope, Simplify, Threshold, day, symmetries
+from landslide_geo.cli.options import Dem, Grow, MinArea, MinSlope, Simplify, Smooth, Threshold, day, symmetries
 
 
 def scan(
@@ -36,6 +36,7 @@ def scan(
     min_area: MinArea = None,
     min_slope: MinSlope = None,
     simplify: Simplify = None,
+    smooth: Smooth = None,
     prior: Annotated[
         float | None, typer.Option("--prior", metavar="P", help="Expected share of landslide pixels, 0–1.")
     ] = None,
@@ -107,7 +108,7 @@ def scan(
 
     given = {
         "model": model, "threshold": threshold, "grow": grow, "min_area_m2": min_area, "min_slope_deg": min_slope,
-        "simplify_m": simplify, "prior": prior,
+        "simplify_m": simplify, "smooth": smooth, "prior": prior,
         "tta": symmetries(tta), "flat_slope_deg": flat_slope,
         "window": window, "overlap": overlap, "batch_size": batch_size, "memory_mb": memory_mb,
         "backend": backend, "precision": precision,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from landslide_geo.cli.options import Dem, Grow, MinArea, MinSlope, Simplify, Threshold
+from landslide_geo.cli.options import Dem, Grow, MinArea, MinSlope, Simplify, Smooth, Threshold
 
 
 def vectorize(
@@ -18,6 +18,7 @@ def vectorize(
     min_area: MinArea = None,
     min_slope: MinSlope = None,
     simplify: Simplify = None,
+    smooth: Smooth = None,
     dem: Dem = None,
 ) -> None:
     """Turn a probability raster into landslide polygons with attributes and a QGIS style.
@@ -33,6 +34,7 @@ def vectorize(
         "min_area_m2": min_area,
         "min_slope_deg": min_slope,
         "simplify_m": simplify,
+        "smooth": smooth,
     }
     changes = {key: value for key, value in given.items() if value is not None}
     params = validated(VectorizeParams, changes, where="landslide vectorize")

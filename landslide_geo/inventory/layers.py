@@ -17,7 +17,7 @@ import shapely
 from numpy.typing import NDArray
 from odc.geo.geom import BoundingBox
 
-from landslide_geo.inventory import polygons, schema, terrain
+from landslide_geo.inventory import generalise, polygons, schema, terrain
 from landslide_geo.inventory.attributes import Ground, measured_on, provenance_columns
 from landslide_geo.inventory.confidence import confidence
 from landslide_geo.inventory.objects import hysteresis_mask
@@ -67,6 +67,7 @@ def vectorize(
     min_slope_deg: float,
     min_hole_m2: float | None = None,
     simplify_m: float = 0.0,
+    smooth: bool = False,
     rows: int = 512,
 ) -> Inventory:
     """Turn a probability raster into landslides with all their attributes.
@@ -82,7 +83,8 @@ def vectorize(
         min_area_m2: objects smaller than this are dropped, after tracing whole objects.
         min_slope_deg: see above; 0 screens nothing.
         min_hole_m2: holes smaller than this are filled; none takes ``min_area_m2``.
-        simplify_m: as `landslide_geo.inventory.polygons.simplified` takes it.
+        simplify_m: as `landslide_geo.inventory.generalise.simplified` takes it.
+        smooth: free outlines of the staircase of pixels first.
         rows: height of the bands of rows that rasters are read in; bounds memory, never changes the result.
 
     Returns:
@@ -127,7 +129,10 @@ def vectorize(
             outlines, ground = outlines[steep].reset_index(drop=True), ground.only(steep)
             several = several[steep].reset_index(drop=True)
         places = identifiers(provenance.scene_id, crs, outlines.to_numpy())
-        outlines = gpd.GeoSeries(polygons.simplified(outlines.to_numpy(), simplify_m), crs=crs)
+        shapes, areas = outlines.to_numpy(), shapely.area(outlines.to_numpy())
+        if smooth:
+            shapes = generalise.smooth(shapes, pixel=pixel)
+        outlines = gpd.GeoSeries(generalise.simplified(shapes, simplify_m, areas=areas), crs=crs)
         joined = None if several is None else several.fillna(False).to_numpy(dtype=bool)
         attributes, crowns = measured_on(layers, outlines, ground, pixel=pixel, amalgamated=joined)
     attributes |= provenance_columns(provenance, threshold)

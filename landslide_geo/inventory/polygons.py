@@ -24,9 +24,6 @@ from landslide_geo.scene.raster_io import open_raster
 
 #: Objects hang together by pixel edges; 8-connection would merge neighbours that only touch at a corner.
 CONNECTIVITY = 4
-#: Shares of its area that simplification may add to or take from one outline, and from all of them together.
-_MOST_OF_ONE = 0.1
-_MOST_OF_ALL = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,51 +112,6 @@ def anchors(polygons: NDArray[np.object_]) -> NDArray[np.float64]:
         top = xy[xy[:, 1] == xy[:, 1].max()]
         corners[i] = top[top[:, 0].argmin()]
     return corners
-
-
-def simplified(polygons: NDArray[np.object_], tolerance: float) -> NDArray[np.object_]:
-    """Outlines with fewer corners that still neither overlap nor cross.
-
-    Corners are dropped by the area they stand for (Visvalingam and Whyatt 1993), of all outlines together, so that
-    those that touch keep touching. An outline whose area would change by a tenth keeps its pixel edges, and so do those
-    that would run into it; where the area of all would change by 2 %, the tolerance is halved until it does not.
-
-    Args:
-        polygons: valid, without common ground, in a metric CRS.
-        tolerance: in metres, the square root of the area that a corner may stand for; 0 changes nothing.
-
-    Returns:
-        As many valid polygons, in their order.
-    """
-    if len(polygons) == 0 or tolerance <= 0:
-        return polygons
-    before = shapely.area(polygons)
-    beside, other = _along_edges(polygons)
-    while True:
-        found = shapely.coverage_simplify(polygons, tolerance)
-        bad = ~shapely.is_valid(found) | (np.abs(shapely.area(found) - before) >= _MOST_OF_ONE * before)
-        while bad.any():
-            found = np.where(bad, polygons, found)
-            left, right = shapely.STRtree(found).query(found, predicate="intersects")
-            pairs = (left != right) & (bad[left] | bad[right])
-            left, right = left[pairs], right[pairs]
-            crossing = shapely.area(shapely.intersection(found[left], found[right])) > 0
-            worse = bad.copy()
-            worse[np.concatenate([left[crossing], right[crossing]])] = True
-            worse[other[bad[beside]]] = True  # or a gap would open along their common edge
-            if (worse == bad).all():
-                break
-            bad = worse
-        if abs(shapely.area(found).sum() - before.sum()) < _MOST_OF_ALL * before.sum():
-            return np.asarray(found, dtype=object)
-        tolerance /= 2
-
-
-def _along_edges(polygons: NDArray[np.object_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """All pairs, both ways, that share an edge and not only a corner: parts of one outline that was cut."""
-    left, right = shapely.STRtree(polygons).query(polygons, predicate="touches")
-    shared = shapely.length(shapely.intersection(polygons[left], polygons[right])) > 0
-    return left[shared], right[shared]
 
 
 def smoothed(polygons: NDArray[np.object_], *, pixel: float) -> NDArray[np.object_]:

@@ -272,6 +272,7 @@ class _Job:
             min_area_m2=self.params.min_area_m2,
             min_slope_deg=self.params.min_slope_deg,
             simplify_m=self.params.simplify_m,
+            smooth=self.params.smooth,
         )
         if self.decisions is None:
             write_geopackage(folder / "landslides.gpkg", inventory)

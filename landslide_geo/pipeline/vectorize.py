@@ -89,6 +89,7 @@ def vectorize_file(
             min_area_m2=params.min_area_m2,
             min_slope_deg=params.min_slope_deg,
             simplify_m=params.simplify_m,
+            smooth=params.smooth,
         )
     make_parent(target)
     write_geopackage(target, inventory)

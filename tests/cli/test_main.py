@@ -121,6 +121,13 @@ def test_vectorize_takes_the_threshold_of_the_scan_beside_it(files, simulated, t
     assert list(gpd.read_file(target, layer="landslides")["slope_mean_deg"]) == list(theirs["slope_mean_deg"])
     assert run([*arguments, "--threshold", "0.9"]) == 0
     assert gpd.read_file(target, layer="landslides")["area_m2"].sum() < theirs["area_m2"].sum()
+    assert run([*arguments, "--smooth"]) == 0
+    smooth = gpd.read_file(target, layer="landslides")
+    assert list(smooth["landslide_id"]) == list(theirs["landslide_id"])
+    assert smooth.length.sum() < 0.9 * theirs.length.sum()
+    also = [*bands, "--out", str(tmp_path / "smooth"), "--model", "red_minus_green", "--quiet", "--smooth"]
+    assert run(["scan", *also, "--dem", str(simulated.dem)]) == 0
+    assert smooth.geometry.equals(gpd.read_file(tmp_path / "smooth/landslides.gpkg", layer="landslides").geometry)
     capfd.readouterr()
     (out / "scan.json").unlink()
     assert run(arguments) == 2

@@ -6,11 +6,13 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inventory_scenes import CRS, LEFT, PIXEL, TOP, write
+from inventory_scenes import CRS, GRID, LEFT, PIXEL, PROVENANCE, TOP, layers, ramp, write
+from rasterio.features import rasterize
 
-from landslide_geo.inventory import descent
+from landslide_geo.inventory import descent, vectorize
 from landslide_geo.inventory.descent import descents
 
 
@@ -27,6 +29,24 @@ def test_descent_of_a_cone_starts_at_its_tip(tmp_path: Path) -> None:
     assert found.elevation_max[0] == 1000
     assert found.elevation_min[0] == pytest.approx(900, abs=0.5)
     assert found.length[0] == pytest.approx(100, abs=2)
+
+
+@pytest.mark.parametrize("azimuth", [0, 15, 30, 45, 60, 80])
+@pytest.mark.parametrize(("length", "width"), [(400, 100), (300, 60), (100, 400)])
+def test_length_and_width_lie_along_the_slope_whatever_the_grid(
+    azimuth: float, length: float, width: float, tmp_path: Path
+) -> None:
+    """Ellipses on a plane of 27° that falls along one of their axes, the longer or the shorter, oblique to pixels."""
+    x, y = LEFT + 403, TOP - 398
+    shape = shapely.affinity.scale(shapely.Point(x, y).buffer(0.5, quad_segs=64), width, length)
+    shape = shapely.affinity.rotate(shape, -azimuth, origin=(x, y))
+    mask = rasterize([shape], (80, 80), transform=GRID).astype(bool)
+    east, north = (0.5 * float(each(np.radians(azimuth))) for each in (np.sin, np.cos))
+    rasters = layers(tmp_path, mask, dem=ramp(tmp_path / "dem.tif", mask.shape, east=east, north=north))
+    (found,) = vectorize(rasters, PROVENANCE, threshold=0.5, min_area_m2=900, min_slope_deg=0).landslides.itertuples()
+    assert found.length_m == pytest.approx(length, abs=1.5 * PIXEL)
+    assert found.width_m == pytest.approx(np.pi / 4 * width, rel=1.6 * PIXEL / length), "area / length"
+    assert found.reach_angle_deg == pytest.approx(np.degrees(np.arctan(0.5)), abs=2.5)
 
 
 def test_descent_on_a_level_has_no_length(tmp_path: Path) -> None:

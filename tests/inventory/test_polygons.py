@@ -121,27 +121,3 @@ def test_a_grid_whose_metres_are_not_metres_is_refused(tmp_path):
         dataset.write(np.ones((1, 8, 8), dtype="float32"))
     with pytest.raises(ParameterError, match="is not a metre on the ground"):
         polygons.open_metric(path)
-
-
-@QUICK
-@given(mask=MASKS, tolerance=st.floats(1, 60))
-def test_simplified_outlines_stay_valid_and_apart(mask: np.ndarray, tolerance: float, tmp_path: Path) -> None:
-    found = trace(tmp_path, mask).polygons
-    simple = polygons.simplified(found, tolerance)
-    assert len(simple) == len(found)
-    assert shapely.is_valid(simple).all()
-    before, after = shapely.area(found), shapely.area(simple)
-    assert (np.abs(after - before) <= 0.1 * before + 1e-6).all()
-    assert abs(after.sum() - before.sum()) <= 0.02 * before.sum() + 1e-6
-    left, right = shapely.STRtree(simple).query(simple, predicate="intersects")
-    shared = shapely.area(shapely.intersection(simple[left], simple[right]))
-    assert (shared[left != right] <= 1e-6).all()
-
-
-def test_simplification_drops_the_staircase_of_a_slope(tmp_path: Path) -> None:
-    mask = np.tril(np.ones((40, 40), dtype=bool))
-    (outline,) = trace(tmp_path, mask).polygons
-    (simple,) = polygons.simplified(np.array([outline], dtype=object), 10)
-    assert shapely.get_num_coordinates(simple) < shapely.get_num_coordinates(outline) / 5
-    assert simple.area == pytest.approx(outline.area, rel=0.02)
-    assert polygons.simplified(np.array([outline], dtype=object), 0)[0] is outline
