@@ -22,7 +22,7 @@ SCAR, OLD, SOWN = (square(SHAPE, 10, 10, 10), square(SHAPE, 10, 50, 10), square(
 
 
 def scene_of(folder: Path, *names: str) -> Scene:
-    """A forest that the season made drier, a fresh scar, ground that is bare at both dates, a field that is green now."""
+    """A forest that the season made drier, a fresh scar, ground that is bare at both dates, a field now green."""
     sources = []
     for prefix, forest, bare in (("pre_", FOREST, OLD | SOWN), ("", DRIER, SCAR | OLD)):
         for i, name in enumerate(("blue", "green", "red", "nir")):
