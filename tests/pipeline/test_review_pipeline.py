@@ -25,6 +25,7 @@ from landslide_geo.config import ScanParams
 from landslide_geo.errors import OutputError
 from landslide_geo.inventory import read_layer, schema
 from landslide_geo.inventory.attributes import MEASURED
+from landslide_geo.inventory.export import FORMATS
 from landslide_geo.inventory.geopackage import read_inventory
 from landslide_geo.pipeline.review import import_review
 from landslide_geo.report import write_report
@@ -387,35 +388,59 @@ def test_what_analysts_do_during_a_scan_is_not_lost(folder, simulated, monkeypat
     assert set(read_layer(source)["review_status"]) == {"confirmed"}
 
 
-def test_a_locale_with_decimal_commas_changes_nothing(folder, tmp_path):
-    """As a desktop sets it for every program, this one's libraries included."""
-    made = tmp_path / "locales" / "de_DE.UTF-8"
+def with_commas(folder: Path, *commands: list[str]) -> str:
+    """What commands print where a desktop set decimal commas for every program, this one's libraries included."""
+    made = folder / "locales" / "de_DE.UTF-8"
     made.parent.mkdir()
     localedef = shutil.which("localedef")
-    if (
-        localedef is None
-        or subprocess.run([localedef, "-i", "de_DE", "-f", "UTF-8", str(made)], check=False).returncode
-    ):
+    how = ["-i", "de_DE", "-f", "UTF-8", str(made)]
+    if localedef is None or subprocess.run([localedef, *how], check=False).returncode:
         pytest.skip("no locale with decimal commas can be made here")
-    source = change(folder / "landslides.gpkg", everything)
     code = (
-        "import locale, sys; locale.setlocale(locale.LC_ALL, ''); assert locale.localeconv()['decimal_point'] == ',';"
-        "from landslide_geo.cli.main import run; sys.exit(run(sys.argv[1:]))"
+        "import json, locale, sys; locale.setlocale(locale.LC_ALL, '');"
+        "assert locale.localeconv()['decimal_point'] == ',';"
+        "from landslide_geo.cli.main import run; sys.exit(max(run(each) for each in json.loads(sys.argv[1])))"
     )
-    command = [
-        sys.executable,
-        "-c",
-        code,
-        "review",
-        "import",
-        str(source),
-        "--out",
-        str(tmp_path / "comma.gpkg"),
-        "--json",
-    ]
     environment = os.environ | {"LOCPATH": str(made.parent), "LC_ALL": "de_DE.UTF-8"}
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=100)
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(commands)],
+        env=environment, capture_output=True, text=True, check=True, timeout=100,
+    )  # fmt: skip
+    return done.stdout
+
+
+def test_a_locale_with_decimal_commas_changes_nothing(folder, tmp_path):
+    source = change(folder / "landslides.gpkg", everything)
+    printed = with_commas(
+        tmp_path, ["review", "import", str(source), "--out", str(tmp_path / "comma.gpkg"), "--json"]
+    )  # fmt: skip
     point = import_review(source, out=tmp_path / "point.gpkg")
-    assert json.loads(result.stdout) | {"out": ""} == point | {"out": ""}
+    assert json.loads(printed) | {"out": ""} == point | {"out": ""}
     left, right = (read_layer(tmp_path / f"{name}.gpkg").drop(columns="reviewed_at") for name in ("comma", "point"))
     pd.testing.assert_frame_equal(pd.DataFrame(left), pd.DataFrame(right))
+
+
+def test_a_locale_with_decimal_commas_changes_nothing_in_other_commands(finished, tmp_path, capfd):
+    source = str(finished / "landslides.gpkg")
+
+    def commands(folder: Path) -> list[list[str]]:
+        folder.mkdir()
+        other = str(folder / "vectorized.gpkg")
+        options = ["--threshold", "0.55", "--smooth", "--simplify", "12.5"]
+        return [
+            ["vectorize", str(finished / "probability.tif"), "--out", other, *options],
+            ["compare", source, other, "--out", str(folder / "changes.gpkg"), "--json"],
+            ["score", other, source, "--json", "--tolerance", "12.5"],
+            *(["export", source, "--to", to, "--out", f"{folder}/e{end}"] for to, (end, _) in FORMATS.items()),
+        ]
+
+    comma, point = tmp_path / "comma", tmp_path / "point"
+    printed = with_commas(tmp_path, *commands(comma))
+    assert max(run(each) for each in commands(point)) == 0
+    assert printed.replace(str(comma), "") == capfd.readouterr().out.replace(str(point), "")
+    assert (comma / "e.csv").read_text() == (point / "e.csv").read_text()
+    assert (comma / "e.geojson").read_text() == (point / "e.geojson").read_text()
+    for name, layer in (("vectorized", "landslides"), ("changes", "changes"), ("e", None)):
+        left, right = (pyogrio.read_dataframe(each / f"{name}.gpkg", layer=layer) for each in (comma, point))
+        left, right = (frame.drop(columns="detected_at", errors="ignore") for frame in (left, right))
+        pd.testing.assert_frame_equal(pd.DataFrame(left), pd.DataFrame(right))
