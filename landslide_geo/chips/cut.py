@@ -5,7 +5,6 @@ Only ground that somebody looked at says anything: elsewhere an unmarked pixel i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from rasterio.features import rasterize
 
 from landslide_geo.bands import UNITS, is_optical
+from landslide_geo.chips.splits import SPLITS, by_block
 from landslide_geo.chips.store import UNKNOWN, batch
 from landslide_geo.config import ChipParams
 from landslide_geo.errors import MissingBandError, ParameterError
@@ -29,7 +29,6 @@ Shapes = NDArray[np.object_]
 
 #: Bands that come from the elevation model.
 TERRAIN: Final = ("elevation", "slope")
-SPLITS: Final = ("train", "validation", "test")
 _BATCH: Final = 64
 
 
@@ -150,27 +149,13 @@ def places(scene: Scene, labels: Labels, params: ChipParams) -> list[Place]:
         np.random.default_rng(params.seed).choice(len(empty), size=wanted, replace=False).tolist() if wanted else []
     )
     chosen = sorted([*kept, *(empty[i] for i in drawn)], key=lambda place: (place.block.row, place.block.col))
-    splits = _splits([place.square for place in chosen], params)
+    splits = by_block(
+        [place.square for place in chosen], validation=params.validation, test=params.test, seed=params.seed
+    )
     return [
         Place(place.block, place.square, place.landslide, place.reasons, split)
         for place, split in zip(chosen, splits, strict=True)
     ]  # fmt: skip
-
-
-def _splits(squares: list[str], params: ChipParams) -> list[str]:
-    """The split of each chip: squares in an order drawn by the seed, the first ones for the test, then validation."""
-    counts = {square: squares.count(square) for square in dict.fromkeys(squares)}
-    order = sorted(counts, key=lambda square: hashlib.sha256(f"{params.seed}|{square}".encode()).hexdigest())
-    shares = {"test": params.test, "validation": params.validation}
-    of: dict[str, str] = {}
-    for split, share in shares.items():
-        taken = 0
-        for square in order:
-            # A square more only where that comes nearer to the share; one is left to train on.
-            if square not in of and len(of) < len(order) - 1 and taken + counts[square] / 2 <= share * len(squares):
-                of[square] = split
-                taken += counts[square]
-    return [of.get(square, SPLITS[0]) for square in squares]
 
 
 def batches(

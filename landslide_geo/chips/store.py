@@ -18,18 +18,21 @@ from landslide_geo.errors import DatasetError
 #: Value of a mask where nothing is known: unseen, or nobody looked.
 UNKNOWN: Final = 255
 #: Variables that every store has.
-_VARIABLES: Final = ("image", "mask", "id", "block", "source", "reason")
+_VARIABLES: Final = ("image", "id", "block", "source", "reason")
+#: What is known of the ground: every store has one of them.
+_TRUTHS: Final = ("mask", "label")
 #: Widest text that is stored; what is longer is cut.
 _TEXT: Final = {"id": "<U96", "block": "<U64", "source": "<U64", "reason": "<U128"}
 
 
 def batch(
     image: NDArray[np.float32],
-    mask: NDArray[np.uint8],
+    mask: NDArray[np.uint8] | None = None,
     *,
+    label: NDArray[np.uint8] | None = None,
     bands: tuple[str, ...],
     units: tuple[str, ...],
-    gsd_m: float,
+    gsd_m: float | None,
     crs: str,
     **texts: list[str],
 ) -> xr.Dataset:
@@ -38,16 +41,23 @@ def batch(
     Args:
         image: (N, band, y, x), NaN where unknown.
         mask: (N, y, x), 1 on landslides, 0 where there are none, `UNKNOWN`.
+        label: (N,), 1 for chips with a landslide, 0 for others; instead of ``mask``.
         bands: names, in the vocabulary of `landslide_geo.bands`.
         units: of each band.
-        gsd_m: size of a pixel in metres.
-        crs: of the scene.
+        gsd_m: size of a pixel in metres; none where it differs from chip to chip.
+        crs: of the scene; empty where it is not known.
         texts: ``id``, ``block`` (for folds: chips of one block stay together), ``source`` (the scene) and ``reason``
             (why an analyst rejected ground in it, several separated by semicolons; empty for none), N each.
+
+    Raises:
+        ValueError: both mask and label are given, or none of them.
     """
+    if (mask is None) == (label is None):
+        raise ValueError("chips have either masks or labels")
+    truth = {"mask": (("chip", "y", "x"), mask)} if label is None else {"label": (("chip",), label)}
     fields = {name: (("chip",), np.array(texts[name], dtype=kind)) for name, kind in _TEXT.items()}
     return xr.Dataset(
-        {"image": (("chip", "band", "y", "x"), image), "mask": (("chip", "y", "x"), mask), **fields},
+        {"image": (("chip", "band", "y", "x"), image), **truth, **fields},
         coords={"band": np.array(bands, dtype="<U32")},
         attrs={"units": list(units), "gsd_m": gsd_m, "crs": crs, "unknown": UNKNOWN},
     )
@@ -61,7 +71,7 @@ def write(path: Path, batches: Iterable[xr.Dataset]) -> int:
     count = 0
     for part in batches:
         if count == 0:
-            chunks = {name: {"chunks": (1, *part[name].shape[1:])} for name in ("image", "mask")}
+            chunks = {name: {"chunks": (1, *part[name].shape[1:])} for name in ("image", "mask") if name in part}
             part.to_zarr(path, mode="w-", zarr_format=2, consolidated=False, encoding=chunks)
         else:
             part.to_zarr(path, append_dim="chip", zarr_format=2, consolidated=False)
@@ -70,18 +80,21 @@ def write(path: Path, batches: Iterable[xr.Dataset]) -> int:
 
 
 def read(path: str | Path) -> xr.Dataset:
-    """The chips of a split, lazily: ``image`` and ``mask`` are read as they are indexed.
+    """The chips of a split, lazily: ``image`` and ``mask`` (or ``label``) are read as they are indexed.
 
     Raises:
         DatasetError: there is no such store, or it lacks something.
     """
     path = Path(path)
     if not path.is_dir():
-        raise DatasetError(f"{path}: no chips there; cut some with landslide chips")
+        raise DatasetError(f"{path}: no chips there; make some with landslide chips or landslide prepare")
     try:
         found = xr.open_zarr(path, consolidated=False, chunks=None)
     except (ValueError, KeyError, OSError) as error:
-        raise DatasetError(f"{path}: is no store of chips ({str(error).splitlines()[0]}); cut them again") from None
-    if missing := [name for name in _VARIABLES if name not in found]:
-        raise DatasetError(f"{path}: the chips lack {missing[0]!r}; cut them again with landslide chips")
+        raise DatasetError(f"{path}: is no store of chips ({str(error).splitlines()[0]}); make them again") from None
+    missing = [name for name in _VARIABLES if name not in found]
+    if not any(name in found for name in _TRUTHS):
+        missing += _TRUTHS[:1]
+    if missing:
+        raise DatasetError(f"{path}: the chips lack {missing[0]!r}; make them again")
     return found

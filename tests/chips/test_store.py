@@ -42,6 +42,22 @@ def test_chips_are_read_one_by_one(tmp_path: Path) -> None:
         assert len([path for path in (tmp_path / "train.zarr" / name).iterdir() if path.name[0] != "."]) == 4
 
 
+def test_labels_stand_instead_of_masks(tmp_path: Path) -> None:
+    masked = some(3)
+    texts = {name: list(masked[name].to_numpy()) for name in ("id", "block", "source", "reason")}
+    place = {"bands": ("red", "slope"), "units": ("reflectance", "degrees"), "gsd_m": None, "crs": ""}
+    label = np.array([1, 0, 1], dtype=np.uint8)
+    part = store.batch(masked["image"].to_numpy(), label=label, **place, **texts)
+    store.write(tmp_path / "train.zarr", [part, part])
+    found = store.read(tmp_path / "train.zarr")
+    assert "mask" not in found
+    assert found.attrs["gsd_m"] is None
+    np.testing.assert_array_equal(found["label"], [1, 0, 1, 1, 0, 1])
+    for truth in ({}, {"mask": masked["mask"].to_numpy(), "label": label}):
+        with pytest.raises(ValueError, match="either masks or labels"):
+            store.batch(masked["image"].to_numpy(), **truth, **place, **texts)
+
+
 def test_nothing_is_written_of_nothing(tmp_path: Path) -> None:
     assert store.write(tmp_path / "train.zarr", []) == 0
     assert not (tmp_path / "train.zarr").exists()
@@ -51,7 +67,7 @@ def test_what_is_no_store_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"nowhere\.zarr: no chips there"):
         store.read(tmp_path / "nowhere.zarr")
     (tmp_path / "empty.zarr").mkdir()
-    with pytest.raises(DatasetError, match=r"empty.zarr: is no store of chips .*cut them again"):
+    with pytest.raises(DatasetError, match=r"empty.zarr: is no store of chips .*make them again"):
         store.read(tmp_path / "empty.zarr")
     some(1).drop_vars("mask").to_zarr(tmp_path / "half.zarr", zarr_format=2, consolidated=False)
     with pytest.raises(DatasetError, match=r"half.zarr: the chips lack 'mask'"):
