@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from landslide_geo.errors import ParameterError
-from landslide_geo.inventory.score import Shapes, overlapping
+from landslide_geo.inventory.overlap import Shapes, overlapping
 
 DoubleArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from landslide_geo.inventory import schema
 from landslide_geo.inventory.layers import ID_NAMESPACE, Inventory
-from landslide_geo.inventory.score import Shapes, overlapping
+from landslide_geo.inventory.overlap import Shapes, overlapping
 
 #: A decision holds for a new outline from this intersection over union on: one rejected field hides no landslide.
 SAME_IOU: Final = 0.5

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy import sparse, stats
 
 from landslide_geo.errors import NoOverlapError, ParameterError
+from landslide_geo.inventory.overlap import Pairs, Shapes, overlapping
 
-Shapes = NDArray[np.object_]
 DoubleArray = NDArray[np.float64]
 
 #: Bounds of size classes in m²: pixels of 10 m make the smallest hard, those above the largest are few.
@@ -57,25 +57,6 @@ class Matches:
     def to_json(self) -> dict[str, Any]:
         """Counts and scores."""
         return asdict(self) | {"precision": self.precision, "recall": self.recall, "f1": self.f1}
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Outlines that share ground: indices of both, and the areas in m² of what they share and of their union."""
-
-    mapped: NDArray[np.intp]
-    reference: NDArray[np.intp]
-    shared: DoubleArray
-    union: DoubleArray
-
-
-def overlapping(mapped: Shapes, reference: Shapes) -> Pairs:
-    """All pairs that share more than a line. Shapes are valid, in one metric CRS."""
-    i, j = shapely.STRtree(reference).query(mapped, predicate="intersects")
-    shared = shapely.area(shapely.intersection(mapped[i], reference[j]))
-    there = shared > 0
-    i, j, shared = i[there], j[there], shared[there]
-    return Pairs(i, j, shared, shapely.area(mapped[i]) + shapely.area(reference[j]) - shared)
 
 
 def matched(pairs: Pairs, mapped: int, reference: int, *, iou: float) -> Matches:

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landslide_geo.errors import NoOverlapError, ParameterError
+from landslide_geo.inventory.overlap import overlapping
 from landslide_geo.inventory.score import (
     boundary_score,
     by_size,
     cell_correlation,
     matched,
-    overlapping,
     score,
     size_frequency,
     touched,
