@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy import sparse
 
 Shapes = NDArray[np.object_]
 DoubleArray = NDArray[np.float64]
@@ -17,6 +19,8 @@ _MOST_OF_ALL: Final = 0.02
 #: Taubin's factors of a step inward and of the step outward that follows it, and how often. Waves along an outline
 #: that are longer than six pixels keep their height, the staircase's two pixels lose it.
 _INWARD, _OUTWARD, _PASSES = 0.5, -0.53, 30
+#: Outlines whose points are held at a time, unless more touch one another.
+_TOGETHER: Final = 2048
 
 
 def simplified(polygons: Shapes, tolerance: float, *, areas: DoubleArray | None = None) -> Shapes:
@@ -65,24 +69,39 @@ def smooth(polygons: Shapes, *, pixel: float) -> Shapes:
     if len(polygons) == 0:
         return polygons
     before = shapely.area(polygons)
-    rings, owner = shapely.get_rings(polygons, return_index=True)
-    dense = shapely.segmentize(rings, pixel / 2 * 1.0001)
-    xy, ring = shapely.get_coordinates(dense, return_index=True)
-    moved = _without_staircase(xy, ring, pixel)
-    found = shapely.polygons(shapely.linearrings(moved, indices=ring), indices=owner)
+    found = np.empty(len(polygons), dtype=object)
+    for some in _apart(polygons):
+        # Points on what has become straight are of no use.
+        found[some] = shapely.coverage_simplify(_without_staircases(polygons[some], pixel), pixel / 4)
     bad = ~shapely.is_valid(found) | _changed(found, before)
-    usable = np.where(bad, polygons, found)
-    left, right = _overlapping(usable, np.ones(len(usable), dtype=bool))
+    left, right = _overlapping(np.where(bad, polygons, found), np.ones(len(found), dtype=bool))
     bad[left], bad[right] = True, True
     found = _left_as_they_are(polygons, found, bad, _along_edges(polygons))
-    if not _total_holds(found, before):
-        return polygons
-    # Points on what has become straight are of no use.
-    return simplified(found, pixel / 4, areas=before)
+    return found if _total_holds(found, before) else polygons
 
 
-def _without_staircase(xy: DoubleArray, ring: NDArray[np.intp], pixel: float) -> DoubleArray:
-    """Points of closed rings, (n, 2), moved; those at one place move together.
+def _apart(polygons: Shapes) -> Iterator[NDArray[np.intp]]:
+    """Indices of polygons in batches; those that touch are in one, so that each can be worked out by itself."""
+    size = len(polygons)
+    left, right = shapely.STRtree(polygons).query(polygons, predicate="intersects")
+    graph = sparse.coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(size, size))
+    _, group = sparse.csgraph.connected_components(graph, directed=False)
+    order = np.argsort(group, kind="stable")
+    # A group goes to the batch that its first polygon falls into.
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    batch = np.repeat(starts // _TOGETHER, np.diff(starts, append=size))
+    yield from np.split(order, np.flatnonzero(np.diff(batch)) + 1)
+
+
+def _without_staircases(polygons: Shapes, pixel: float) -> Shapes:
+    """All polygons with their points moved; some may cross themselves or one another then."""
+    rings, owner = shapely.get_rings(polygons, return_index=True)
+    xy, ring = shapely.get_coordinates(shapely.segmentize(rings, pixel / 2 * 1.0001), return_index=True)
+    return np.asarray(shapely.polygons(shapely.linearrings(_moved(xy, ring, pixel), indices=ring), indices=owner))
+
+
+def _moved(xy: DoubleArray, ring: NDArray[np.intp], pixel: float) -> DoubleArray:
+    """Points of closed rings, (n, 2), smoothed; those at one place move together.
 
     Args:
         xy: the last point of each ring is its first.
@@ -94,8 +113,8 @@ def _without_staircase(xy: DoubleArray, ring: NDArray[np.intp], pixel: float) ->
     _, first, point = np.unique(row * (column.max() + 1) + column, return_index=True, return_inverse=True)
     place = xy[first] - origin
     inner = ring[1:] == ring[:-1]
-    ends = np.sort(np.stack([point[:-1][inner], point[1:][inner]]), axis=0)
-    one, other = np.unique(ends, axis=1)
+    ends = np.sort(np.stack([point[:-1][inner], point[1:][inner]]), axis=0).astype(np.int64)
+    one, other = np.divmod(np.unique(ends[0] * len(place) + ends[1]), len(place))
     # Of each point its neighbours in one run; what has other than two of them is where borders meet.
     start = np.concatenate([one, other])
     order = np.argsort(start, kind="stable")

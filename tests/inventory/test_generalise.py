@@ -12,6 +12,7 @@ from inventory_scenes import GRID, PIXEL
 from rasterio.features import rasterize, shapes
 from scipy import ndimage
 
+from landslide_geo.inventory import generalise
 from landslide_geo.inventory.generalise import simplified, smooth
 
 #: Masks whose objects touch at corners only, and outlines that were cut into parts with borders in common.
@@ -79,6 +80,14 @@ def test_a_smoothed_disk_of_pixels_is_a_disk(radius: float) -> None:
     assert round_.area == pytest.approx(outline.area, rel=0.005)
     assert shapely.hausdorff_distance(round_.exterior, outline.exterior) < PIXEL
     assert shapely.get_num_coordinates(round_) < 2 * shapely.get_num_coordinates(outline)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_batches_change_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = outlined(np.random.default_rng(seed).integers(0, 3, (30, 30), np.uint8) * blobs(seed)[:30, :30])
+    at_once = smooth(found, pixel=PIXEL)
+    monkeypatch.setattr(generalise, "_TOGETHER", 3)
+    assert shapely.equals_exact(shapely.normalize(smooth(found, pixel=PIXEL)), shapely.normalize(at_once)).all()
 
 
 @pytest.mark.parametrize("seed", range(3))
