@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import xarray as xr
+import zarr
 from numpy.typing import NDArray
 
 from landslide_geo.errors import DatasetError
@@ -76,6 +77,8 @@ def write(path: Path, batches: Iterable[xr.Dataset]) -> int:
         else:
             part.to_zarr(path, append_dim="chip", zarr_format=2, consolidated=False)
         count += part.sizes["chip"]
+    if count:
+        zarr.consolidate_metadata(path, zarr_format=2)  # xarray warns of stores without
     return count
 
 

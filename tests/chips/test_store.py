@@ -30,6 +30,7 @@ def test_batches_come_back_as_one(tmp_path: Path) -> None:
         warnings.simplefilter("error")  # the format is settled
         assert store.write(tmp_path / "train.zarr", iter(parts)) == 5
         found = store.read(tmp_path / "train.zarr")
+        assert xr.open_zarr(tmp_path / "train.zarr").sizes["chip"] == 5, "as the documentation opens it"
     xr.testing.assert_identical(found.load(), xr.concat(parts, "chip", data_vars="minimal"))
     assert found.attrs == parts[0].attrs
     assert found["image"].dtype == np.float32

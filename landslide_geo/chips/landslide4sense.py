@@ -1,0 +1,87 @@
+"""Landslide4Sense as published: patches with 14 bands in HDF5, 128 × 128 pixels of 10 m.
+
+Sentinel-2 B1–B12 without B8A, slope and elevation, each divided by a constant of its own, so all have the unit
+"Landslide4Sense ratio" (:mod:`landslide_geo.chips.landslide4sense_rgb` knows the constants of red, green and blue).
+Ghorbanzadeh et al. 2022, doi:10.1109/TGRS.2022.3215209.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from landslide_geo.bands import canonical_name
+from landslide_geo.chips.collection import Chip, Collection
+from landslide_geo.chips.reading import hdf5_array, image_of, mask_of
+from landslide_geo.chips.splits import SPLITS, by_block
+from landslide_geo.errors import DatasetError
+
+BANDS: Final = (*(canonical_name(f"B{number}") for number in range(1, 13)), "slope", "elevation")
+UNIT: Final = "Landslide4Sense ratio"
+SIZE: Final = 128
+#: The published splits, and the shares of those drawn where there are none.
+_FOLDERS: Final = {"train": "TrainData", "validation": "ValidData", "test": "TestData"}
+_VALIDATION, _TEST = 0.2, 0.2
+
+
+@dataclass(frozen=True)
+class _Pair:
+    id: str
+    image: Path
+    mask: Path
+
+
+def collection(root: Path, *, seed: int) -> Collection:
+    """List the patches.
+
+    Args:
+        root: folder with ``TrainData``, ``ValidData`` and ``TestData`` (any of them), or with patches that are not
+            divided: then validation and test are drawn. Each holds ``img/image_N.h5`` and ``mask/mask_N.h5``, or
+            ``images`` and ``masks``.
+        seed: that draws splits.
+
+    Raises:
+        DatasetError: another layout, or images and masks that do not belong together.
+    """
+    published = {split: root / name for split, name in _FOLDERS.items() if (root / name).is_dir()}
+    if published:
+        splits = {split: _pairs(folder, f"{folder.name}/") for split, folder in published.items()}
+    else:
+        pairs = _pairs(root, "")
+        drawn = by_block([pair.id for pair in pairs], validation=_VALIDATION, test=_TEST, seed=seed)
+        splits = {name: [p for p, own in zip(pairs, drawn, strict=True) if own == name] for name in SPLITS}
+    return Collection("landslide4sense", BANDS, (UNIT,) * len(BANDS), 10.0, splits, _read)
+
+
+def _pairs(folder: Path, prefix: str) -> list[_Pair]:
+    for kind, other in (("img", "mask"), ("images", "masks")):
+        if (folder / kind).is_dir():
+            images, masks = _numbered(folder / kind, "image"), _numbered(folder / other, "mask")
+            break
+    else:
+        images, masks, kind, other = {}, {}, "img", "mask"
+    if not images:
+        raise DatasetError(
+            f"{folder / kind}: no image_N.h5 there; name the folder that holds TrainData/, or img/ and mask/, of "
+            "Landslide4Sense"
+        )
+    for number in sorted(images.keys() ^ masks.keys()):
+        if number in images:
+            raise DatasetError(
+                f"{folder / other / f'mask_{number}.h5'}: missing, but its image is there; get the release with all "
+                "masks, or move images without one elsewhere"
+            )
+        raise DatasetError(f"{folder / kind / f'image_{number}.h5'}: missing, but its mask is there; get it again")
+    return [_Pair(f"{prefix}image_{number}", images[number], masks[number]) for number in sorted(images)]
+
+
+def _numbered(folder: Path, stem: str) -> dict[int, Path]:
+    named = ((re.fullmatch(rf"{stem}_(\d+)\.h5", path.name), path) for path in folder.glob(f"{stem}_*.h5"))
+    return {int(match[1]): path for match, path in named if match}
+
+
+def _read(pair: _Pair) -> Chip:
+    image = image_of(pair.image, hdf5_array(pair.image, "img"), BANDS, SIZE)
+    return Chip(pair.id, pair.id, image, mask_of(pair.mask, hdf5_array(pair.mask, "mask"), SIZE))

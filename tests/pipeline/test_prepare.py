@@ -1,0 +1,78 @@
+"""From a published dataset to chips, through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from landslide_geo.chips import store
+from landslide_geo.cli.main import run
+
+h5py = pytest.importorskip("h5py")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Five patches, the odd ones with a landslide."""
+    rng = np.random.default_rng(0)
+    for kind in ("img", "mask"):
+        (tmp_path / "data" / kind).mkdir(parents=True)
+    for number in range(5):
+        with h5py.File(tmp_path / f"data/img/image_{number}.h5", "w") as file:
+            file["img"] = rng.random((128, 128, 14))
+        with h5py.File(tmp_path / f"data/mask/mask_{number}.h5", "w") as file:
+            file["mask"] = np.full((128, 128), number % 2, dtype=np.uint8)
+    return tmp_path / "data"
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
+    assert run(["prepare", *map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert run(["prepare", *map(str, arguments)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+def test_a_dataset_becomes_chips(root: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "chips"
+    found = told(capsys, "landslide4sense", "--root", root, "--out", out)
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "chips"}
+    assert sum(found[split]["chips"] for split in ("train", "validation", "test")) == 5
+    assert sum(found[split]["landslide"] for split in ("train", "validation", "test")) == 2
+    for split in ("train", "validation", "test"):
+        chips = store.read(out / f"{split}.zarr")
+        assert chips.sizes["chip"] == found[split]["chips"]
+        for name, mask in zip(chips["id"].to_numpy(), chips["mask"].to_numpy(), strict=True):
+            assert (mask == int(name[-1]) % 2).all()
+    assert run(["prepare", "landslide4sense", "--root", str(root), "--out", str(out), "--overwrite", "--labels"]) == 0
+    assert "train: 3 chips, " in capsys.readouterr().out
+    chips = store.read(out / "train.zarr")
+    assert list(chips["label"].to_numpy()) == [int(name[-1]) % 2 for name in chips["id"].to_numpy()]
+
+
+def test_what_is_there_stays_unless_told_otherwise(root: Path, tmp_path: Path, capsys) -> None:
+    given = ("landslide4sense", "--root", root, "--out", tmp_path / "chips")
+    told(capsys, *given)
+    before = store.read(tmp_path / "chips/train.zarr").load()
+    assert "holds chips already" in refused(capsys, *given)
+    (root / "mask/mask_0.h5").write_bytes(b"")
+    assert "mask_0.h5: not a readable" in refused(capsys, *given, "--overwrite")
+    assert before.identical(store.read(tmp_path / "chips/train.zarr").load())
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "chips"}
+
+
+def test_bad_requests_are_one_line(root: Path, tmp_path: Path, capsys) -> None:
+    out = ("--out", tmp_path / "chips")
+    assert "no dataset 'landslide5'" in refused(capsys, "landslide5", "--root", root, *out)
+    assert "nowhere: no such folder" in refused(capsys, "landslide4sense", "--root", tmp_path / "nowhere", *out)
+    assert "no image_N.h5 there" in refused(capsys, "landslide4sense", "--root", tmp_path, *out)
+    (tmp_path / "file").touch()
+    assert "cannot be written" in refused(capsys, "landslide4sense", "--root", root, "--out", tmp_path / "file/chips")
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "file"}
