@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from landslide_geo.chips import landslide4sense, store
+from landslide_geo.chips import bijie, hrgldd, landslide4sense, store
 from landslide_geo.chips.collection import Collection
 from landslide_geo.errors import DatasetError, OutputError, ParameterError, SourceNotFoundError
 from landslide_geo.files import remove_folder
@@ -19,6 +19,8 @@ from landslide_geo.pipeline.chips import refuse_occupied
 #: Readers by the name of their dataset.
 DATASETS: Final[dict[str, Callable[..., Collection]]] = {
     "landslide4sense": landslide4sense.collection,
+    "bijie": bijie.collection,
+    "hrgldd": hrgldd.collection,
 }
 
 

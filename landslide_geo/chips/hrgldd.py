@@ -1,0 +1,71 @@
+"""HR-GLDD: PlanetScope patches from ten places, 128 × 128 pixels of 3 m, as six arrays.
+
+The bands are red, green, blue and near infrared, as the paper says; the files do not tell. Meena et al. 2023,
+doi:10.5194/essd-15-3283-2023.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from numpy.typing import NDArray
+
+from landslide_geo.chips.collection import Chip, Collection
+from landslide_geo.chips.reading import image_of, mask_of, npy
+from landslide_geo.errors import DatasetError
+
+BANDS: Final = ("red", "green", "blue", "nir")
+UNIT: Final = "HR-GLDD ratio"
+SIZE: Final = 128
+_STEMS: Final = {"train": "train", "validation": "val", "test": "test"}
+
+
+@dataclass(frozen=True, eq=False)
+class _Entry:
+    split: str
+    index: int
+    images: NDArray[Any]
+    masks: NDArray[Any]
+    paths: tuple[Path, Path]
+
+
+def collection(root: Path, *, seed: int) -> Collection:
+    """Map the arrays; patches are read from them one by one.
+
+    Args:
+        root: folder with ``trainX.npy`` (N, 128, 128, 4) and ``trainY.npy`` (N, 128, 128, 1), and likewise ``val`` and
+            ``test``, any of the three.
+        seed: not used: the splits are published.
+
+    Raises:
+        DatasetError: another layout, arrays of other shapes, or of different lengths.
+    """
+    splits = {
+        split: _entries(split, root / f"{stem}X.npy", root / f"{stem}Y.npy")
+        for split, stem in _STEMS.items()
+        if (root / f"{stem}X.npy").exists() or (root / f"{stem}Y.npy").exists()
+    }
+    if not splits:
+        raise DatasetError(f"{root / 'trainX.npy'}: not there; name the folder that holds the arrays of HR-GLDD")
+    return Collection("hrgldd", BANDS, (UNIT,) * len(BANDS), 3.0, splits, _read)
+
+
+def _entries(split: str, x: Path, y: Path) -> list[_Entry]:
+    images, masks = npy(x, mapped=True), npy(y, mapped=True)
+    if images.shape[1:] != (SIZE, SIZE, len(BANDS)):
+        raise DatasetError(f"{x}: has shape {images.shape} instead of (N, {SIZE}, {SIZE}, {len(BANDS)}); get it again")
+    if masks.shape[1:] not in ((SIZE, SIZE, 1), (SIZE, SIZE)):
+        raise DatasetError(f"{y}: has shape {masks.shape} instead of (N, {SIZE}, {SIZE}, 1); get it again")
+    if len(images) != len(masks):
+        raise DatasetError(f"{y}: {len(masks)} masks for the {len(images)} images of {x.name}; get both again")
+    return [_Entry(split, i, images, masks, (x, y)) for i in range(len(images))]
+
+
+def _read(entry: _Entry) -> Chip:
+    name = f"{entry.split}/{entry.index}"
+    x, y = (f"{path}, patch {entry.index}" for path in entry.paths)
+    return Chip(
+        name, name, image_of(x, entry.images[entry.index], BANDS, SIZE), mask_of(y, entry.masks[entry.index], SIZE)
+    )
