@@ -12,7 +12,7 @@ import typer
 def prepare(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="Dataset: landslide4sense."),
+        typer.Argument(metavar="NAME", help="landslide4sense, bijie, zindi or hrgldd."),
     ],
     root: Annotated[Path, typer.Option("--root", metavar="DIR", help="The dataset as it is published, unpacked.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to make, with a store for each split.")],
@@ -20,6 +20,7 @@ def prepare(
     labels: Annotated[
         bool, typer.Option("--labels", help="Keep whether there is a landslide in each chip instead of its mask.")
     ] = False,
+    cloud_mask: Annotated[bool, typer.Option("--cloud-mask", help="Add a band that is 1 on clouds (zindi).")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace chips that are in DIR.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
@@ -29,7 +30,7 @@ def prepare(
     """
     from landslide_geo.pipeline.prepare import prepare_dataset
 
-    found = prepare_dataset(name, root, out, seed=seed, labels=labels, overwrite=overwrite)
+    found = prepare_dataset(name, root, out, seed=seed, labels=labels, cloud_mask=cloud_mask, overwrite=overwrite)
     if as_json:
         typer.echo(json.dumps(found))
         return

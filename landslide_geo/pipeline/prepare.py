@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from landslide_geo.chips import bijie, hrgldd, landslide4sense, store
+from landslide_geo.chips import bijie, hrgldd, landslide4sense, store, zindi
 from landslide_geo.chips.collection import Collection
 from landslide_geo.errors import DatasetError, OutputError, ParameterError, SourceNotFoundError
 from landslide_geo.files import remove_folder
@@ -21,11 +21,19 @@ DATASETS: Final[dict[str, Callable[..., Collection]]] = {
     "landslide4sense": landslide4sense.collection,
     "bijie": bijie.collection,
     "hrgldd": hrgldd.collection,
+    "zindi": zindi.collection,
 }
 
 
 def prepare_dataset(
-    name: str, root: str | Path, out: str | Path, *, seed: int = 42, labels: bool = False, overwrite: bool = False
+    name: str,
+    root: str | Path,
+    out: str | Path,
+    *,
+    seed: int = 42,
+    labels: bool = False,
+    cloud_mask: bool = False,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Write the chips of a dataset; ``out`` holds a store for each split, complete or not there.
 
@@ -35,6 +43,7 @@ def prepare_dataset(
         out: folder to make.
         seed: draws splits that are not published.
         labels: keep whether there is a landslide in each chip instead of its mask.
+        cloud_mask: add the band ``cloud_mask``; zindi only.
         overwrite: replace chips that are there.
 
     Returns:
@@ -46,10 +55,13 @@ def prepare_dataset(
     root, target = Path(root), Path(out)
     if name not in DATASETS:
         raise ParameterError(f"no dataset {name!r}; there are {', '.join(DATASETS)}")
+    if cloud_mask and name != "zindi":
+        raise ParameterError(f"{name} has no cloud mask; leave out --cloud-mask, which is for zindi")
     if not root.is_dir():
         raise SourceNotFoundError(f"{root}: no such folder; name the one that holds {name} with --root")
     refuse_occupied(target, overwrite=overwrite)
-    found = DATASETS[name](root, seed=seed)
+    options = {"cloud_mask": True} if cloud_mask else {}
+    found = DATASETS[name](root, seed=seed, **options)
     told: dict[str, Any] = {"out": str(target)}
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -72,7 +72,22 @@ def test_bad_requests_are_one_line(root: Path, tmp_path: Path, capsys) -> None:
     out = ("--out", tmp_path / "chips")
     assert "no dataset 'landslide5'" in refused(capsys, "landslide5", "--root", root, *out)
     assert "nowhere: no such folder" in refused(capsys, "landslide4sense", "--root", tmp_path / "nowhere", *out)
+    assert "has no cloud mask" in refused(capsys, "landslide4sense", "--root", root, *out, "--cloud-mask")
     assert "no image_N.h5 there" in refused(capsys, "landslide4sense", "--root", tmp_path, *out)
     (tmp_path / "file").touch()
     assert "cannot be written" in refused(capsys, "landslide4sense", "--root", root, "--out", tmp_path / "file/chips")
     assert {path.name for path in tmp_path.iterdir()} == {"data", "file"}
+
+
+def test_labels_and_clouds_of_a_classification_dataset(tmp_path: Path, capsys) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/Train.csv").write_text("ID,label\nID_A,1\nID_B,0\nID_C,0\n")
+    for name in "ABC":
+        np.save(tmp_path / f"data/ID_{name}.npy", np.full((64, 64, 12), 9000.0))
+    out = tmp_path / "chips"
+    found = told(capsys, "zindi", "--root", tmp_path / "data", "--out", out, "--cloud-mask")
+    assert found == {"out": str(out), "train": {"chips": 3, "landslide": 1, "left_out": 0}}
+    chips = store.read(out / "train.zarr")
+    assert list(chips["label"].to_numpy()) == [1, 0, 0]
+    assert chips["band"].to_numpy()[-1] == "cloud_mask"
+    assert (chips["image"][:, -1] == 1).all()

@@ -1,0 +1,119 @@
+"""Zindi's landslide classification challenge: Sentinel-2 and Sentinel-1 of both passes, 64 × 64 pixels, one label each.
+
+The files hold backscatter after the event and its change; backscatter before it is their difference. Clouds are told by
+a rule (`CLOUDY_RED`) with the statistics of BigEarthNet v2, as taken by the 23rd place of the challenge
+(PhilipJanz/Landslide-Image-Classification).
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landslide_geo.chips.collection import Chip, Collection
+from landslide_geo.chips.reading import image_of, npy
+from landslide_geo.chips.splits import SPLITS, stratified
+from landslide_geo.errors import DatasetError
+
+OPTICAL: Final = ("red", "green", "blue", "nir")
+#: Channels of the files: after them ΔVV and ΔVH, for each pass.
+_PASSES: Final = (("vv_desc", "vh_desc"), ("vv_asc", "vh_asc"))
+_CHANNELS: Final = (*OPTICAL, *(name for post in _PASSES for name in (*post, *(f"change of {n}" for n in post))))
+BANDS: Final = (*OPTICAL, *(name for post in _PASSES for name in (*post, *(f"pre_{n}" for n in post))))
+CLOUD_MASK: Final = "cloud_mask"
+SIZE: Final = 64
+#: Red above it is a cloud: 6 standard deviations above the mean of BigEarthNet v2's B04 (without interpolation).
+CLOUDY_RED: Final = 588.4096 + 6 * 684.5688
+_VALIDATION: Final = 0.2
+
+
+@dataclass(frozen=True)
+class _Entry:
+    id: str
+    path: Path
+    label: bool
+
+
+def collection(root: Path, *, seed: int, cloud_mask: bool = False) -> Collection:
+    """List the labelled patches.
+
+    Args:
+        root: folder with ``Train.csv`` (columns ID and label) and ``ID_*.npy`` (64, 64, 12), beside it or in
+            ``train_data`` or ``train``.
+        seed: that draws the validation, a fifth of each label.
+        cloud_mask: add a band that is 1 on clouds, else 0.
+
+    Raises:
+        DatasetError: another layout, bad labels, or patches that are missing.
+    """
+    table = root / "Train.csv"
+    labels = _labels(table)
+    folder = next((root / name for name in ("train_data", "train") if (root / name).is_dir()), root)
+    there = {path.stem for path in folder.glob("ID_*.npy")}
+    if missing := [name for name in labels if name not in there]:
+        raise DatasetError(
+            f"{folder / missing[0]}.npy: missing, as are {len(missing) - 1:,} others of the {len(labels):,} patches in "
+            f"{table.name}; get the challenge's images, or remove their rows"
+        )
+    entries = [_Entry(name, folder / f"{name}.npy", label) for name, label in labels.items()]
+    drawn = stratified(list(labels.values()), validation=_VALIDATION, seed=seed)
+    splits = {name: [e for e, own in zip(entries, drawn, strict=True) if own == name] for name in SPLITS[:2]}
+    bands = (*BANDS, CLOUD_MASK) if cloud_mask else BANDS
+    units = (*["digital number"] * 4, *["dB"] * 8, "1 on clouds")[: len(bands)]
+    return Collection("zindi", bands, units, 10.0, splits, partial(_read, cloud_mask=cloud_mask))
+
+
+def before(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Changes of backscatter → backscatter before the event, after minus change.
+
+    Args:
+        image: (12, y, x) as in the files.
+
+    Returns:
+        (12, y, x), bands as in `BANDS`.
+    """
+    out = image.copy()
+    for first in (4, 8):
+        out[first + 2 : first + 4] = image[first : first + 2] - image[first + 2 : first + 4]
+    return out
+
+
+def cloudy(red: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(y, x) digital numbers of red → 1 on clouds, 0 elsewhere, NaN where red is; its mean is the cloud cover."""
+    return np.where(np.isnan(red), np.nan, red > CLOUDY_RED).astype(np.float32)
+
+
+def _labels(table: Path) -> dict[str, bool]:
+    labels: dict[str, bool] = {}
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if not {"ID", "label"} <= set(rows.fieldnames or ()):
+                raise DatasetError(f"{table}: has no columns ID and label; get the challenge's labels")
+            for row in rows:
+                name, label = row["ID"], row["label"]
+                if not name or label not in {"0", "1"}:
+                    raise DatasetError(f"{table}, line {rows.line_num}: ID {name!r} has label {label!r}, not 0 or 1")
+                if name in labels:
+                    raise DatasetError(f"{table}, line {rows.line_num}: {name} is there twice; remove one of its rows")
+                labels[name] = label == "1"
+    except FileNotFoundError:
+        raise DatasetError(f"{table}: missing; name the folder that holds the labels and images of Zindi") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{table}: not a readable table ({error}); get this file again") from None
+    if not labels:
+        raise DatasetError(f"{table}: holds no label; get the challenge's labels")
+    return labels
+
+
+def _read(entry: _Entry, *, cloud_mask: bool) -> Chip:
+    image = before(image_of(entry.path, npy(entry.path), _CHANNELS, SIZE))
+    if cloud_mask:
+        image = np.concatenate([image, cloudy(image[0])[None]])
+    return Chip(entry.id, entry.id, image, entry.label)

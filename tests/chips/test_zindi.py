@@ -1,0 +1,110 @@
+"""Zindi's patches and labels."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landslide_geo.bands import canonical_name
+from landslide_geo.chips import zindi as reader
+from landslide_geo.errors import DatasetError
+
+
+def made(root: Path, count: int = 10, folder: str = ".") -> Path:
+    """Patches whose channels are 0 … 11, every fifth with a landslide."""
+    (root / folder).mkdir(exist_ok=True)
+    for i in range(count):
+        np.save(root / folder / f"ID_{i:03}.npy", np.tile(np.arange(12.0), (64, 64, 1)))
+    rows = [f"ID_{i:03},{int(i % 5 == 0)}" for i in range(count)]
+    (root / "Train.csv").write_text("\n".join(["ID,label", *rows]) + "\n")
+    return root
+
+
+@pytest.mark.parametrize("folder", [".", "train_data", "train"])
+def test_backscatter_before_is_after_minus_change(tmp_path: Path, folder: str) -> None:
+    found = reader.collection(made(tmp_path, folder=folder), seed=0)
+    assert [canonical_name(name) for name in found.bands] == list(found.bands)
+    (part,) = found.batches("train")
+    values = dict(zip(part["band"].to_numpy(), part["image"][0, :, 0, 0].to_numpy(), strict=True))
+    assert values == {
+        "red": 0, "green": 1, "blue": 2, "nir": 3,
+        "vv_desc": 4, "vh_desc": 5, "pre_vv_desc": 4 - 6, "pre_vh_desc": 5 - 7,
+        "vv_asc": 8, "vh_asc": 9, "pre_vv_asc": 8 - 10, "pre_vh_asc": 9 - 11,
+    }  # fmt: skip
+    labels = dict(zip(part["id"].to_numpy(), part["label"].to_numpy(), strict=True))
+    assert all(label == (int(name[3:]) % 5 == 0) for name, label in labels.items())
+    assert {name: len(entries) for name, entries in found.splits.items()} == {"train": 8, "validation": 2}
+
+
+@given(st.integers(0, 20000))
+def test_clouds_are_red_far_above_the_mean(number: int) -> None:
+    red = np.array([[number, np.nan]], dtype=np.float32)
+    cloud = reader.cloudy(red)
+    assert cloud[0, 0] == (number >= 4696)
+    assert np.isnan(cloud[0, 1])
+
+
+def test_the_cloud_mask_is_a_thirteenth_band(tmp_path: Path) -> None:
+    made(tmp_path)
+    values = np.zeros((64, 64, 12))
+    values[:16, :, 0] = 9000
+    np.save(tmp_path / "ID_003.npy", values)
+    found = reader.collection(tmp_path, seed=0, cloud_mask=True)
+    assert len(found.bands) == len(found.units) == 13
+    cover = {
+        chip.id: chip.image[-1].mean() for entries in found.splits.values() for chip in map(found.read, entries) if chip
+    }
+    assert cover.pop("ID_003") == 0.25
+    assert set(cover.values()) == {0}
+
+
+def test_bad_files_are_named(tmp_path: Path) -> None:
+    def says(pattern: str) -> None:
+        with pytest.raises(DatasetError, match=pattern) as error:
+            for split in (found := reader.collection(tmp_path, seed=0)).splits:
+                list(found.batches(split))
+        assert "\n" not in str(error.value)
+
+    says(r"Train\.csv: missing")
+    made(tmp_path)
+    patch, table = tmp_path / "ID_004.npy", tmp_path / "Train.csv"
+    np.save(patch, np.zeros((64, 64, 11)))
+    says(r"ID_004\.npy: 64 × 64 × 11 values instead of 64 × 64 × 12")
+    values = np.zeros((64, 64, 12))
+    values[..., 6] = np.nan
+    np.save(patch, values)
+    says(r"ID_004\.npy: band change of vv_desc holds no number")
+    patch.unlink()
+    says(r"ID_004\.npy: missing, as are 0 others of the 10 patches in Train\.csv")
+    table.write_text("ID,label\nID_001,1\nID_002,2\n")
+    says(r"Train\.csv, line 3: ID 'ID_002' has label '2', not 0 or 1")
+    table.write_text("ID,label\nID_001,1\nID_001,1\n")
+    says(r"Train\.csv, line 3: ID_001 is there twice")
+    table.write_text("name,label\nID_001,1\n")
+    says(r"Train\.csv: has no columns ID and label")
+    table.write_text("ID,label\n")
+    says(r"Train\.csv: holds no label")
+    table.write_bytes(b"ID,label\n\xff\xfe")
+    says(r"Train\.csv: not a readable table")
+
+
+def test_the_real_patch_and_labels(mirror: Path, tmp_path: Path) -> None:
+    if not (mirror / "zindi").is_dir():
+        pytest.skip("the mirror holds no zindi")
+    with pytest.raises(DatasetError, match=r"missing, as are 7,145 others of the 7,147 patches"):
+        reader.collection(mirror / "zindi", seed=42)
+    shutil.copy(mirror / "zindi/ID_005GY8.npy", tmp_path)
+    rows = (mirror / "zindi/Train.csv").read_text().splitlines()
+    (tmp_path / "Train.csv").write_text("\n".join([rows[0], *(row for row in rows if row.startswith("ID_005GY8"))]))
+    (part,) = reader.collection(tmp_path, seed=42, cloud_mask=True).batches("train")
+    assert part.sizes["chip"] == 1
+    means = dict(zip(part["band"].to_numpy(), part["image"].mean(("chip", "y", "x")).to_numpy(), strict=True))
+    for name in reader.BANDS[4:]:
+        assert -30 < means[name] < 0, f"{name} is backscatter in dB"
+        assert abs(means[name] - means[name.removeprefix("pre_")]) < 2
+    assert means["cloud_mask"] == 0
