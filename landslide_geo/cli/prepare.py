@@ -12,7 +12,7 @@ import typer
 def prepare(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="landslide4sense, bijie, zindi or hrgldd."),
+        typer.Argument(metavar="NAME", help="landslide4sense, bijie, zindi, hrgldd or sen12landslides."),
     ],
     root: Annotated[Path, typer.Option("--root", metavar="DIR", help="The dataset as it is published, unpacked.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to make, with a store for each split.")],

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from landslide_geo.chips import bijie, hrgldd, landslide4sense, store, zindi
+from landslide_geo.chips import bijie, hrgldd, landslide4sense, sen12landslides, store, zindi
 from landslide_geo.chips.collection import Collection
 from landslide_geo.errors import DatasetError, OutputError, ParameterError, SourceNotFoundError
 from landslide_geo.files import remove_folder
@@ -22,6 +22,7 @@ DATASETS: Final[dict[str, Callable[..., Collection]]] = {
     "bijie": bijie.collection,
     "hrgldd": hrgldd.collection,
     "zindi": zindi.collection,
+    "sen12landslides": sen12landslides.collection,
 }
 
 
