@@ -2,7 +2,7 @@
 
 Of each series one date before the event and one after it are taken. Names, dimensions and attributes as published by
 the authors (github.com/PaulH97/Sen12Landslides). NetCDF 4 is HDF5 whose dimensions have names, which is all that is
-needed here, so h5py reads it. Höhn et al. 2025, doi:10.1038/s41597-025-06167-2.
+needed here, so h5py reads it. Described in doi:10.1038/s41597-025-06167-2.
 """
 
 from __future__ import annotations
