@@ -63,6 +63,12 @@ def test_columns_have_their_types_also_without_a_row(
     }
 
 
+def test_every_layer_has_a_spatial_index(inventory: Inventory, tmp_path: Path) -> None:
+    write_geopackage(tmp_path / "l.gpkg", inventory)
+    for layer in schema.LAYERS:
+        assert pyogrio.read_info(tmp_path / "l.gpkg", layer=layer.name)["capabilities"]["fast_spatial_filter"]
+
+
 def test_nulls_are_nulls_and_times_are_utc(inventory: Inventory, tmp_path: Path) -> None:
     write_geopackage(tmp_path / "l.gpkg", inventory)
     with sqlite3.connect(tmp_path / "l.gpkg") as database:

@@ -12,10 +12,15 @@ import pyogrio
 import pytest
 import shapely
 import shapely.affinity
+from inventory_scenes import write as write_raster
+from rasterio.features import rasterize
+from rasterio.transform import from_origin
 
 from landslide_geo.cli.main import run
 from landslide_geo.errors import OutputError, ParameterError
 from landslide_geo.inventory import schema
+from landslide_geo.inventory.objects import hysteresis_mask
+from landslide_geo.inventory.polygons import trace
 from landslide_geo.pipeline.inventories import compare_files, score_files
 
 UTM = "EPSG:32643"
@@ -48,6 +53,18 @@ def test_balakot_agrees_with_itself_in_another_projection(balakot, tmp_path):
     assert found["boundary"]["f1"] == 1
     assert found["cells"]["rho"] > 0.999
     assert 2 < found["size_frequency"]["reference"]["alpha"] < 3.5, "landslides: Malamud et al. 2004 give 2.4"
+
+
+def test_balakot_on_pixels_of_10_m_is_traced_into_4_connected_objects(balakot, tmp_path):
+    frame = gpd.read_file(balakot)
+    left, bottom, right, top = frame.total_bounds
+    shape, grid = (int((top - bottom) // 10) + 2, int((right - left) // 10) + 2), from_origin(left, top, 10, 10)
+    mask = rasterize(frame.geometry, shape, transform=grid)
+    path = write_raster(tmp_path / "p.tif", mask.astype("float32"), crs=UTM, transform=grid)
+    hysteresis_mask(path, tmp_path / "m.tif", threshold=0.5)
+    found = trace(tmp_path / "m.tif", min_area_m2=0, min_hole_m2=0).polygons
+    assert len(found) == 3792  # 8-connected 3,515
+    assert shapely.area(found).sum() == pytest.approx(100 * mask.sum())
 
 
 def test_shifted_thinned_and_merged_copies_of_balakot_have_known_answers(balakot, tmp_path):
