@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-from numpy.typing import NDArray
+from typing import Final
 
 from landslide_geo.chips.collection import Chip, Collection
 from landslide_geo.chips.reading import image_of, mask_of, npy
@@ -22,17 +20,16 @@ SIZE: Final = 128
 _STEMS: Final = {"train": "train", "validation": "val", "test": "test"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Entry:
     split: str
     index: int
-    images: NDArray[Any]
-    masks: NDArray[Any]
-    paths: tuple[Path, Path]
+    images: Path
+    masks: Path
 
 
 def collection(root: Path, *, seed: int) -> Collection:
-    """Map the arrays; patches are read from them one by one.
+    """List the patches; they are read from the arrays one by one.
 
     Args:
         root: folder with ``trainX.npy`` (N, 128, 128, 4) and ``trainY.npy`` (N, 128, 128, 1), and likewise ``val`` and
@@ -60,12 +57,11 @@ def _entries(split: str, x: Path, y: Path) -> list[_Entry]:
         raise DatasetError(f"{y}: has shape {masks.shape} instead of (N, {SIZE}, {SIZE}, 1); get it again")
     if len(images) != len(masks):
         raise DatasetError(f"{y}: {len(masks)} masks for the {len(images)} images of {x.name}; get both again")
-    return [_Entry(split, i, images, masks, (x, y)) for i in range(len(images))]
+    return [_Entry(split, i, x, y) for i in range(len(images))]
 
 
 def _read(entry: _Entry) -> Chip:
-    name = f"{entry.split}/{entry.index}"
-    x, y = (f"{path}, patch {entry.index}" for path in entry.paths)
-    return Chip(
-        name, name, image_of(x, entry.images[entry.index], BANDS, SIZE), mask_of(y, entry.masks[entry.index], SIZE)
-    )
+    # Mapped anew for each patch: the pages of a mapping count as memory until it is closed.
+    name, i = f"{entry.split}/{entry.index}", entry.index
+    image = image_of(f"{entry.images}, patch {i}", npy(entry.images, mapped=True)[i], BANDS, SIZE)
+    return Chip(name, name, image, mask_of(f"{entry.masks}, patch {i}", npy(entry.masks, mapped=True)[i], SIZE))
