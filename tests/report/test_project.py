@@ -52,11 +52,12 @@ def test_project_lists_what_is_there_by_relative_addresses(found: bool, tmp_path
 def test_classes_of_doubt_are_thirds_without_gaps(tmp_path: Path) -> None:
     scan(tmp_path, square(SHAPE, 20, 20, 10) | square(SHAPE, 40, 40, 10))
     write_review_project(tmp_path / "review.qgz", title="t", folder=tmp_path)
-    ranges = [*project(tmp_path / "review.qgz").iter("range")]
+    *ranges, rejected = project(tmp_path / "review.qgz").iter("range")
     edges = [(float(each.get("lower", "")), float(each.get("upper", ""))) for each in ranges]
     assert edges[0][0] == 0
     assert edges[-1][1] == 1
     assert [a[1] for a in edges[:-1]] == [b[0] for b in edges[1:]]
+    assert float(rejected.get("upper", "")) < 0, "no doubt is"
 
 
 def test_same_scan_gives_the_same_bytes(tmp_path: Path) -> None:
