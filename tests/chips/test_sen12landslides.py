@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 
 from landslide_geo.bands import canonical_name
 from landslide_geo.chips import sen12landslides as reader
@@ -165,3 +166,25 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
     says(r"italy_s2_1\.nc: not a readable HDF5 file")
     made(tmp_path / "italy_s1asc_1.nc")
     says("holds patches of s1asc, s2; name the folder of one of them")
+
+
+def test_the_real_italian_patch_comes_back(mirror: Path, tmp_path: Path) -> None:
+    folder = mirror / "scene_italy_emilia"
+    if not folder.is_dir():
+        pytest.skip("the mirror holds no scene_italy_emilia")
+
+    def raster(name: str) -> np.ndarray:
+        with rasterio.open(folder / name) as dataset:
+            return dataset.read()
+
+    path = made(tmp_path / "italy_s2_4120.nc", event="{'pre': 2, 'post': 3}")
+    before, after = raster("s2_pre_2023-04-28.tif"), raster("s2_post_2023-05-23.tif")
+    dem, mask = raster("dem.tif")[0], raster("mask.tif")[0]
+    with h5py.File(path, "a") as file:  # time, x, y
+        for i, name in enumerate(reader.VARIABLES["s2"]):
+            file[name][2], file[name][3] = before[i].T, after[i].T
+        file["DEM"][:], file["MASK"][:] = dem.T, mask.T
+    chip = one(path)
+    np.testing.assert_array_equal(chip.image, np.concatenate([before, after, dem[None]]))
+    np.testing.assert_array_equal(chip.truth, mask)
+    assert chip.truth.mean() == pytest.approx(0.0385, abs=1e-4)
