@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import shapely
+import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import CRS
 
 from landslide_geo.bands import is_pre
 from landslide_geo.chips import store
-from landslide_geo.chips.cut import SPLITS, Labels, Place, batches, places
+from landslide_geo.chips.cut import SPLITS, Labels, batches, places
 from landslide_geo.config import ChipParams
-from landslide_geo.errors import InventoryError, NoOverlapError, OutputError, ParameterError, SourceNotFoundError
+from landslide_geo.errors import (
+    InventoryError,
+    LandslideError,
+    NoOverlapError,
+    OutputError,
+    ParameterError,
+    SourceNotFoundError,
+)
 from landslide_geo.files import remove_folder
 from landslide_geo.inventory import read_layer, schema
 from landslide_geo.inventory.outlines import has_review, read_outlines
@@ -76,25 +85,52 @@ def cut_chips(
             "was looked through; check that inventory and scene are of the same place"
         )
     names = tuple(bands) if bands else tuple(name for name in scene.names if not is_pre(name))
-    target.parent.mkdir(parents=True, exist_ok=True)
     told: dict[str, Any] = {"out": str(target)}
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
+    with chips_folder(target, overwrite=overwrite) as made:
         # Chips overlap or lie in tiles that several share: warped once, bands are read fast.
-        scene = staged(scene, Path(folder) / "bands")
-        made = Path(folder) / target.name
-        made.mkdir()
+        scene = staged(scene, made.parent / "bands")
         for split in SPLITS:
             part = [place for place in chosen if place.split == split]
             if part:
-                path = made / f"{split}.zarr"
-                store.write(path, batches(scene, labels, part, names, params))
+                path, counts = made / f"{split}.zarr", {"chips": 0, "landslide": 0}
+                store.write(path, counted(batches(scene, labels, part, names, params), counts))
                 if path.exists():
-                    told[split] = _counted(path, part)
+                    told[split] = counts | _rejected(path) | {"squares": len({place.square for place in part})}
         scene.close()
-        if overwrite:
-            remove_folder(target)
-        made.replace(target)
     return told
+
+
+@contextmanager
+def chips_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A folder for stores that takes the place of ``target`` if the block ends well, and vanishes if not.
+
+    Its parent is for the block's own use, and vanishes in any case.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
+            made = Path(folder) / target.name
+            made.mkdir()
+            yield made
+            if overwrite:
+                remove_folder(target)
+            made.replace(target)
+    except LandslideError:
+        raise  # something else went wrong inside, an input that cannot be read perhaps
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another --out") from None
+
+
+def counted(parts: Iterable[xr.Dataset], counts: dict[str, int]) -> Iterator[xr.Dataset]:
+    """The same batches; ``counts`` takes up how many ``chips`` they hold, and how many with a ``landslide``."""
+    for part in parts:
+        truth = (part["label"] if "label" in part else part["mask"]).to_numpy() == 1
+        counts["chips"] += len(truth)
+        counts["landslide"] += int(np.count_nonzero(truth.reshape(len(truth), -1).any(axis=1)))
+        yield part
 
 
 def refuse_occupied(target: Path, *, overwrite: bool) -> None:
@@ -111,17 +147,10 @@ def refuse_occupied(target: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{target}: holds chips already; name a new folder, or replace them with --overwrite")
 
 
-def _counted(path: Path, part: list[Place]) -> dict[str, Any]:
-    found = store.read(path)
-    masks = (found["mask"][i].to_numpy() for i in range(found.sizes["chip"]))
-    reasons = Counter(reason for text in found["reason"].to_numpy() for reason in text.split(";") if reason)
-    return {
-        "chips": found.sizes["chip"],
-        "landslide": sum(bool((mask == 1).any()) for mask in masks),
-        "hard_negative": int((found["reason"] != "").sum()),
-        "reasons": dict(sorted(reasons.items())),
-        "squares": len({place.square for place in part}),
-    }
+def _rejected(path: Path) -> dict[str, Any]:
+    texts = store.read(path)["reason"].to_numpy()
+    reasons = Counter(reason for text in texts for reason in text.split(";") if reason)
+    return {"hard_negative": int((texts != "").sum()), "reasons": dict(sorted(reasons.items()))}
 
 
 def _scene(sources: Sequence[str | Path] | str | Path, dem: str | Path | None) -> Scene:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import xarray as xr
-
 from landslide_geo.chips import bijie, hrgldd, landslide4sense, sen12landslides, store, zindi
 from landslide_geo.chips.collection import Collection
-from landslide_geo.errors import DatasetError, OutputError, ParameterError, SourceNotFoundError
-from landslide_geo.files import remove_folder
-from landslide_geo.pipeline.chips import refuse_occupied
+from landslide_geo.errors import DatasetError, ParameterError, SourceNotFoundError
+from landslide_geo.pipeline.chips import chips_folder, counted, refuse_occupied
 
 #: Readers by the name of their dataset.
 DATASETS: Final[dict[str, Callable[..., Collection]]] = {
@@ -64,30 +59,13 @@ def prepare_dataset(
     options = {"cloud_mask": True} if cloud_mask else {}
     found = DATASETS[name](root, seed=seed, **options)
     told: dict[str, Any] = {"out": str(target)}
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
-            made = Path(folder) / target.name
-            made.mkdir()
-            for split, entries in found.splits.items():
-                counts = {"chips": 0, "landslide": 0, "left_out": 0}
-                store.write(made / f"{split}.zarr", _counted(found.batches(split, labels=labels), counts))
-                counts["left_out"] = len(entries) - counts["chips"]
-                if entries:
-                    told[split] = counts
-            if not any(made.iterdir()):
-                raise DatasetError(f"{root}: holds no chip that can be used (docs/datasets.md)")
-            if overwrite:
-                remove_folder(target)
-            made.replace(target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another --out") from None
+    with chips_folder(target, overwrite=overwrite) as made:
+        for split, entries in found.splits.items():
+            counts = {"chips": 0, "landslide": 0, "left_out": 0}
+            store.write(made / f"{split}.zarr", counted(found.batches(split, labels=labels), counts))
+            counts["left_out"] = len(entries) - counts["chips"]
+            if entries:
+                told[split] = counts
+        if not any(made.iterdir()):
+            raise DatasetError(f"{root}: holds no chip that can be used (docs/datasets.md)")
     return told
-
-
-def _counted(batches: Iterable[xr.Dataset], counts: dict[str, int]) -> Iterator[xr.Dataset]:
-    for part in batches:
-        truth = (part["label"] if "label" in part else part["mask"]).to_numpy() == 1
-        counts["chips"] += len(truth)
-        counts["landslide"] += int(np.count_nonzero(truth.reshape(len(truth), -1).any(axis=1)))
-        yield part

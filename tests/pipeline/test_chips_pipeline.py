@@ -135,6 +135,8 @@ def test_nothing_is_lost_and_nothing_half_made(reviewed, tmp_path, capsys):
     assert "something else than chips" in refused(
         capsys, reviewed, inventory, "--out", tmp_path / "mine", "--overwrite"
     )
+    beneath = tmp_path / "mine" / "notes.txt" / "chips"
+    assert "cannot be written" in refused(capsys, reviewed, inventory, "--out", beneath)
     assert "holds no finished scan" in refused(capsys, tmp_path / "mine", inventory, "--out", tmp_path / "new")
 
 
