@@ -64,19 +64,10 @@ def vectorize_file(
     if elevation is not None:
         with open_raster(elevation, what="elevation model"):
             pass
-    seen = known.visibility
     with tempfile.TemporaryDirectory(prefix="landslide-") as folder, gdal_memory(MEMORY_MB):
-        if seen is None:
-            seen = Path(folder) / "visibility.tif"
-            _visibility_of(source, seen)
         inventory = vectorize(
-            Layers(
-                probability=source,
-                visibility=seen,
-                uncertainty=known.uncertainty,
-                change=known.change,
-                dem=elevation,
-                dem_band=1 if dem is not None else known.dem_band,
+            replace(
+                _layers(known, source, Path(folder)), dem=elevation, dem_band=1 if dem is not None else known.dem_band
             ),
             replace(
                 known.provenance,
@@ -109,18 +100,7 @@ def scan_layers(folder: Path) -> Iterator[Layers | None]:
         return
     known = _known(record, folder)
     with tempfile.TemporaryDirectory(prefix="landslide-") as made:
-        seen = known.visibility
-        if seen is None:
-            seen = Path(made) / "visibility.tif"
-            _visibility_of(probability, seen)
-        yield Layers(
-            probability=probability,
-            visibility=seen,
-            uncertainty=known.uncertainty,
-            change=known.change,
-            dem=known.dem,
-            dem_band=known.dem_band,
-        )
+        yield _layers(known, probability, Path(made))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +113,22 @@ class _Known:
     change: Path | None = None
     dem: Path | None = None
     dem_band: int = 1
+
+
+def _layers(known: _Known, probability: Path, folder: Path) -> Layers:
+    """The rasters that a scan knows; without one of what could be seen, the probability tells it, in ``folder``."""
+    seen = known.visibility
+    if seen is None:
+        seen = folder / "visibility.tif"
+        _visibility_of(probability, seen)
+    return Layers(
+        probability=probability,
+        visibility=seen,
+        uncertainty=known.uncertainty,
+        change=known.change,
+        dem=known.dem,
+        dem_band=known.dem_band,
+    )
 
 
 def _known(record: dict[str, Any], folder: Path) -> _Known:
