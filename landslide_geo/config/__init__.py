@@ -1,0 +1,29 @@
+"""Typed parameters: the models behind ``params.yaml`` and the command line. Defaults live here and nowhere else."""
+
+from __future__ import annotations
+
+from landslide_geo.config.base import Params, first_problem, validated
+from landslide_geo.config.chips import ChipParams
+from landslide_geo.config.normalising import L4S_GAINS, StretchParams
+from landslide_geo.config.project import FetchParams, PipelineParams, load_params
+from landslide_geo.config.scanning import Backend, Precision, ScanParams, VectorizeParams
+from landslide_geo.config.training import GENTLE, AugmentParams, TrainParams
+
+__all__ = [
+    "GENTLE",
+    "L4S_GAINS",
+    "AugmentParams",
+    "Backend",
+    "ChipParams",
+    "FetchParams",
+    "Params",
+    "PipelineParams",
+    "Precision",
+    "ScanParams",
+    "StretchParams",
+    "TrainParams",
+    "VectorizeParams",
+    "first_problem",
+    "load_params",
+    "validated",
+]
