@@ -53,7 +53,8 @@ def predict_raster(
         out: path of the COG to write, K float32 bands, NaN where the source is not valid.
         window: size of the windows in pixels.
         overlap: least overlap of neighbouring windows in pixels, less than ``window``.
-        batch_size: most windows per call of ``predict``.
+        batch_size: windows per call of ``predict``, or up to half as many more where a row of windows then divides
+            evenly.
         memory_mb: bound on what the scan adds to the process (to each, with workers), GDAL's cache included.
         resume: take up finished strips that an interrupted run with the same source and settings left beside ``out``,
             and leave a finished ``out`` as it is. The caller vouches that ``predict`` is the same; a source of your own

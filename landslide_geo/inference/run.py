@@ -34,7 +34,7 @@ class Work:
         source: what to read.
         predict: the network.
         grid: windows over the scene.
-        batch_size: most windows per call of the network.
+        batch_size: windows per call of the network that suit it (`WindowGrid.batch` has the last word).
         skips: windows known not to need it.
         screen: a cheap filter asked before it.
         callers: threads that call the network at once.

@@ -156,17 +156,20 @@ class WindowGrid:
             last += 1
         return range(row, last)
 
-    def batch(self, most: int) -> int:
-        """Windows per call of a network, at most ``most``: as many as leave little of the last batch of a row empty.
+    def batch(self, wish: int) -> int:
+        """Windows per call of a network: as many as leave little of the last batch of a row empty.
 
         One size for the whole scene, so that results depend neither on where a scan was resumed nor on who runs a part.
+
+        Args:
+            wish: windows per call that suit the network; the answer is at most half as many more.
         """
 
         def cost(size: int) -> float:
             calls = sum(ceil((block.last - block.first) / size) for block in self.column_blocks)
             return calls * (size + _CALL)
 
-        return min(range(max(most, 1), 0, -1), key=cost)
+        return min(range(max(wish + wish // 2, 1), 0, -1), key=cost)
 
     @property
     def _reach(self) -> int:

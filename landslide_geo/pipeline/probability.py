@@ -38,7 +38,7 @@ class Question:
     Attributes:
         model: a model or an ensemble.
         grid: windows over the scene.
-        batch_size: most windows in a call of the network.
+        batch_size: windows in a call that suit the network (`WindowGrid.batch` has the last word).
         symmetries: that every member is averaged over.
         params: of the scan.
         threshold: decision threshold, written to the rasters.

