@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from landslide_geo.config.augmenting import GENTLE, AugmentParams
 from landslide_geo.config.base import Params, first_problem, validated
 from landslide_geo.config.chips import ChipParams
-from landslide_geo.config.normalising import L4S_GAINS, StretchParams
+from landslide_geo.config.normalising import L4S_GAINS, FixedParams, Normalisation, StretchParams
 from landslide_geo.config.project import FetchParams, PipelineParams, load_params
 from landslide_geo.config.scanning import Backend, Precision, ScanParams, VectorizeParams
-from landslide_geo.config.training import GENTLE, AugmentParams, TrainParams
+from landslide_geo.config.training import TrainParams
 
 __all__ = [
     "GENTLE",
@@ -16,6 +17,8 @@ __all__ = [
     "Backend",
     "ChipParams",
     "FetchParams",
+    "FixedParams",
+    "Normalisation",
     "Params",
     "PipelineParams",
     "Precision",
