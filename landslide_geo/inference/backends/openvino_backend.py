@@ -24,11 +24,14 @@ from landslide_geo.inference.backends.base import (
     as_batch,
     built,
 )
-from landslide_geo.inference.backends.kept import forget, kept
+from landslide_geo.kept import Shelf
 
 if TYPE_CHECKING:
     from torch import nn
 
+#: Networks as OpenVINO takes them: importing PyTorch, building and translating one takes as long as half a minute of
+#: scanning saves; what comes of it depends on the network and the versions of the libraries only.
+NETWORKS: Final = Shelf("networks", most=8)
 #: What OpenVINO calls a precision as a hint, and as a capability of a device.
 _HINTS: Final[dict[Precision, str]] = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 #: Name of a translated network; its weights lie beside it.
@@ -123,7 +126,7 @@ def _translated(network: Network, shape: Shape) -> Any:
         try:
             return _core().read_model(place / _FILE)
         except RuntimeError:
-            forget(place)  # somebody damaged it
+            NETWORKS.forget(place)  # somebody damaged it
     return _converted(built(network), shape)
 
 
@@ -136,7 +139,7 @@ def _kept(network: Deferred, shape: Shape) -> Path | None:
         _core().read_model(folder / _FILE)  # a full disk is no error where it is written
 
     libraries = [version(name) for name in ("openvino", "torch", "landslide-geo")]
-    return kept(["openvino", network.key, shape.bands, shape.window, shape.batch_size, *libraries], make)
+    return NETWORKS.kept(["openvino", network.key, shape.bands, shape.window, shape.batch_size, *libraries], make)
 
 
 def _converted(network: nn.Module, shape: Shape) -> Any:

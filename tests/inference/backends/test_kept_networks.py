@@ -1,9 +1,7 @@
-"""What is kept from one scan to the next: made once, whole or not there, and nobody depends on it."""
+"""Networks translated for OpenVINO are kept from one scan to the next, and nobody depends on it."""
 
 from __future__ import annotations
 
-import os
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +11,8 @@ from torch import nn
 
 from landslide_geo.inference.backends import candidates
 from landslide_geo.inference.backends.base import Candidate, Deferred, Shape
-from landslide_geo.inference.backends.kept import folder, kept
 from landslide_geo.inference.backends.opening import open_candidate, prepare
+from landslide_geo.inference.backends.openvino_backend import NETWORKS
 
 OPENVINO = Candidate("openvino", "float32", "cpu")
 SHAPE = Shape(bands=3, window=32, batch_size=2)
@@ -53,8 +51,8 @@ def test_a_network_is_translated_once(empty):
     assert np.array_equal(answer(first.deferred), answer(second.deferred))
     assert (first.built, second.built) == (1, 0)
     np.testing.assert_allclose(answer(first.deferred), answer(first.network), atol=1e-6)
-    assert [path.name for path in folder().iterdir() if path.name.startswith(".")] == []
-    assert folder().is_relative_to(empty)
+    assert [path.name for path in NETWORKS.folder.iterdir() if path.name.startswith(".")] == []
+    assert NETWORKS.folder.is_relative_to(empty)
 
 
 def test_another_network_or_another_shape_is_another_translation():
@@ -69,7 +67,7 @@ def test_another_network_or_another_shape_is_another_translation():
 def test_a_translation_that_was_damaged_is_made_again():
     first, second = Counted(), Counted()
     expected = answer(first.deferred)
-    (place,) = folder().iterdir()
+    (place,) = NETWORKS.folder.iterdir()
     (place / "network.bin").write_bytes(b"")
     assert np.array_equal(answer(second.deferred), expected)
     assert second.built == 1
@@ -80,44 +78,6 @@ def test_where_nothing_can_be_kept_scans_go_on(empty):
     counted = Counted()
     np.testing.assert_allclose(answer(counted.deferred), answer(counted.network), atol=1e-6)
     assert counted.built == 1
-
-
-def test_what_cannot_be_made_leaves_nothing():
-    def broken(part: Path) -> None:
-        (part / "half").touch()
-        raise RuntimeError("no space")
-
-    with pytest.raises(RuntimeError, match="no space"):
-        kept(["broken"], broken)
-    assert list(folder().iterdir()) == []
-
-
-def test_those_not_used_for_longest_are_forgotten():
-    places = [kept([number], lambda part: (part / "x").touch()) for number in range(8)]
-    assert all(place is not None and place.is_dir() for place in places)
-    for age, place in enumerate(places):
-        os.utime(place, (1e9 + age, 1e9 + age))
-    assert kept([0], lambda part: pytest.fail("it is there")) == places[0]
-    kept(["new"], lambda part: (part / "x").touch())
-    assert [place.is_dir() for place in places] == [True, False, *[True] * 6]
-
-
-def test_whoever_wants_what_another_thread_is_making_waits_for_it():
-    begun, go_on, made = threading.Event(), threading.Event(), []
-
-    def make(part: Path) -> None:
-        begun.set()
-        assert go_on.wait(10)
-        made.append(part)
-
-    threads = [threading.Thread(target=kept, args=(["slow"], make)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    assert begun.wait(10)
-    go_on.set()
-    for thread in threads:
-        thread.join()
-    assert len(made) == 1
 
 
 def test_preparing_is_what_opening_needs():
