@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from landslide_geo.config.base import Params
 
@@ -32,3 +32,39 @@ class StretchParams(Params):
     scale_floor: float = Field(0.5, gt=0, le=1, description="least scale of a cell, times the median of the scene")
     scale_ceiling: float = Field(3.0, ge=1, description="largest scale of a cell, times the median of the scene")
     clip: tuple[float, float] = Field((-6.0, 10.0), description="range of normalised values")
+
+
+class FixedParams(Params):
+    """The same centre and scale everywhere, a bundle's ``normalisation``: ``(x - centre) / scale``."""
+
+    kind: Literal["fixed"] = "fixed"
+    how: Literal["mean_std", "range", "imagenet"] = Field(
+        "mean_std",
+        description="what centre and scale are taken from where they are not given: mean and standard deviation of the "
+        "training chips; their least and largest values, which become 0 and 1; or for red, green and blue the "
+        "statistics of ImageNet on pictures of 0 to 255, and the range for other bands, which becomes -1 to 1",
+    )
+    centre: tuple[float, ...] | None = Field(None, description="of each band, in its unit; none: from training chips")
+    scale: tuple[float, ...] | None = Field(None, description="of each band, in its unit; none: from training chips")
+    clip: tuple[float, float] = Field((-10.0, 10.0), description="range of normalised values")
+
+    @model_validator(mode="after")
+    def _agree(self) -> FixedParams:
+        if (self.centre is None) != (self.scale is None):
+            raise ValueError("centre and scale are given both or not at all")
+        if self.centre is not None and self.scale is not None:
+            if len(self.centre) != len(self.scale):
+                raise ValueError(f"{len(self.centre)} centres and {len(self.scale)} scales")
+            if min(self.scale) <= 0:
+                raise ValueError("scales are above 0")
+        return self
+
+
+def _kind(value: Any) -> str:
+    return str(value.get("kind", "local_quantile") if isinstance(value, dict) else getattr(value, "kind", ""))
+
+
+#: What a bundle says of its normalisation.
+Normalisation: TypeAlias = Annotated[
+    Annotated[StretchParams, Tag("local_quantile")] | Annotated[FixedParams, Tag("fixed")], Discriminator(_kind)
+]

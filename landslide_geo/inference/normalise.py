@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from landslide_geo.config import FixedParams, Normalisation
 from landslide_geo.inference.sources import SceneSource
 from landslide_geo.scene.grid import Block
 from landslide_geo.scene.scene import Scene
-from landslide_geo.scene.stretch import LocalStatistics, StretchParams, cell_statistics, grid_shape, stretch
+from landslide_geo.scene.stretch import LocalStatistics, cell_statistics, grid_shape, stretch
 from landslide_geo.scene.visibility import is_valid
 
 FloatArray = NDArray[np.float32]
@@ -25,11 +26,13 @@ BoolArray = NDArray[np.bool_]
 _SEGMENT = 2048
 
 
-def scene_statistics(scene: Scene, bands: Sequence[str], params: StretchParams, *, threads: int = 2) -> LocalStatistics:
+def scene_statistics(scene: Scene, bands: Sequence[str], params: Normalisation, *, threads: int = 2) -> LocalStatistics:
     """Centre and scale of each band in each cell of the scene, over what can be seen; a few cells at a time.
 
     Clouds do not count, and the area of interest plays no part: a pixel's normalised value depends on the scene alone.
     """
+    if isinstance(params, FixedParams):
+        return LocalStatistics.fixed(params, bands=len(bands), height=scene.height, width=scene.width)
     rows, cols = grid_shape(scene.height, scene.width, params)
     centre = np.full((len(bands), rows, cols), np.nan, dtype=np.float32)
     scale = np.full_like(centre, np.nan)
@@ -67,7 +70,7 @@ class Normalised:
     """
 
     bands: tuple[str, ...]
-    params: StretchParams
+    params: Normalisation
     statistics: Path
 
     def load(self) -> LocalStatistics:

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from landslide_geo.config import StretchParams
+from landslide_geo.config import FixedParams, Normalisation
 from landslide_geo.models.registry import ARCHITECTURES
 
 MANIFEST: Final = "bundle.json"
@@ -90,7 +90,7 @@ class BundleManifest(_Part):
     architecture: str
     arguments: dict[str, Any] = {}
     bands: tuple[InputBand, ...] = Field(min_length=1)
-    normalisation: StretchParams
+    normalisation: Normalisation
     gsd_m: tuple[float, float] = Field(description="range of ground sampling distances the model was made for (m)")
     gsd_native_m: float = Field(gt=0, description="ground sampling distance of the training data (m)")
     reflectance: str = Field(description="level of processing of the input, such as surface reflectance")
@@ -116,7 +116,12 @@ class BundleManifest(_Part):
             raise ValueError(f"architecture {self.architecture!r} is not one of {', '.join(ARCHITECTURES)}")
         if self.overlap >= self.window:
             raise ValueError(f"overlap {self.overlap} must be smaller than window {self.window}")
-        gains = self.normalisation.gains
-        if gains is not None and len(gains) != len(self.bands):
-            raise ValueError(f"normalisation has {len(gains)} gains for {len(self.bands)} bands")
+        if isinstance(self.normalisation, FixedParams):
+            what, values = "centres", self.normalisation.centre
+            if values is None:
+                raise ValueError("fixed normalisation lacks centre and scale")
+        else:
+            what, values = "gains", self.normalisation.gains
+        if values is not None and len(values) != len(self.bands):
+            raise ValueError(f"normalisation has {len(values)} {what} for {len(self.bands)} bands")
         return self

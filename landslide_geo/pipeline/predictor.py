@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landslide_geo.config import ScanParams, StretchParams
+from landslide_geo.config import Normalisation, ScanParams
 from landslide_geo.inference.backends import Backend, Candidate, candidates
 from landslide_geo.inference.backends.base import Deferred, Shape
 from landslide_geo.inference.backends.check import Sample, Settled, settle
@@ -53,7 +53,7 @@ class Group:
     """
 
     bands: tuple[str, ...]
-    params: StretchParams
+    params: Normalisation
     channels: slice
 
 
@@ -67,7 +67,7 @@ def groups(ensemble: Ensemble) -> list[Group]:
     return found
 
 
-def _channels(ensemble: Ensemble) -> dict[tuple[tuple[str, ...], StretchParams], slice]:
+def _channels(ensemble: Ensemble) -> dict[tuple[tuple[str, ...], Normalisation], slice]:
     """Where each way of normalising bands is among the channels of a window."""
     return {(group.bands, group.params): group.channels for group in groups(ensemble)}
 

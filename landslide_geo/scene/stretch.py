@@ -26,10 +26,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from landslide_geo.config import StretchParams
+from landslide_geo.config import FixedParams, Normalisation, StretchParams
 from landslide_geo.errors import ParameterError
 
-__all__ = ["LocalStatistics", "StretchParams", "cell_statistics", "grid_shape", "stretch"]
+__all__ = ["LocalStatistics", "StretchParams", "cell_statistics", "grid_shape", "patch_statistics", "stretch"]
 
 Float32 = npt.NDArray[np.float32]
 
@@ -132,6 +132,20 @@ class LocalStatistics:
             width,
         )
 
+    @classmethod
+    def fixed(cls, params: FixedParams, *, bands: int, height: int, width: int) -> LocalStatistics:
+        """The same centre and scale everywhere, as one cell.
+
+        Raises:
+            ParameterError: they are not given, or for another number of bands.
+        """
+        if params.centre is None or params.scale is None:
+            raise ParameterError("fixed normalisation has no centre and scale yet; training takes them from its chips")
+        if len(params.centre) != bands:
+            raise ParameterError(f"fixed normalisation is for {len(params.centre)} bands, not {bands}")
+        centre, scale = (np.array(values, np.float32)[:, None, None] for values in (params.centre, params.scale))
+        return cls(centre, scale, max(height, width), height, width)
+
     def to_json(self) -> dict[str, Any]:
         """A value that ``json`` can write; :meth:`from_json` gives exactly this object back."""
         return {
@@ -161,7 +175,24 @@ class LocalStatistics:
             raise ParameterError(f"local statistics lack {error}; write them with LocalStatistics.to_json") from None
 
 
-def stretch(block: Float32, row: int, col: int, statistics: LocalStatistics, params: StretchParams) -> Float32:
+def patch_statistics(values: Float32, params: Normalisation) -> LocalStatistics:
+    """Statistics of a patch as the only cell of its scene, whatever its share of valid pixels.
+
+    Args:
+        values: (band, y, x) float32, NaN where not valid.
+        params: normalisation.
+    """
+    bands, height, width = values.shape
+    if isinstance(params, FixedParams):
+        return LocalStatistics.fixed(params, bands=bands, height=height, width=width)
+    whole = params.model_copy(update={"cell": max(height, width), "min_valid": 0.0})
+    centre, scale = cell_statistics(values, whole)
+    return LocalStatistics.from_cells(
+        centre[:, None, None], scale[:, None, None], params=whole, height=height, width=width
+    )
+
+
+def stretch(block: Float32, row: int, col: int, statistics: LocalStatistics, params: Normalisation) -> Float32:
     """Normalise the block whose upper-left pixel is (``row``, ``col``) of the scene.
 
     A pixel gets exactly the same value whatever block it is read in.

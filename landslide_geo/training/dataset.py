@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, Sampler
 from landslide_geo.chips import augment
 from landslide_geo.chips.landslide4sense_rgb import Patches, to_digital_numbers
 from landslide_geo.config import AugmentParams, TrainParams
-from landslide_geo.training.evaluate import patch_statistics
+from landslide_geo.scene.stretch import patch_statistics
 
 Sample = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 Key = tuple[int, int]

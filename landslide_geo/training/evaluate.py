@@ -22,10 +22,10 @@ import torch
 from landslide_geo.chips import landslide4sense_rgb
 from landslide_geo.chips.augment import TTA_SYMMETRIES, symmetry, undo_symmetry
 from landslide_geo.chips.landslide4sense_rgb import BANDS, SPLITS, Patches
-from landslide_geo.config import StretchParams, TrainParams
+from landslide_geo.config import Normalisation, TrainParams
 from landslide_geo.errors import DatasetError, OutputError, ParameterError
 from landslide_geo.models import Ensemble, Model
-from landslide_geo.scene.stretch import LocalStatistics, cell_statistics, stretch
+from landslide_geo.scene.stretch import patch_statistics, stretch
 from landslide_geo.training.calibration import calibrate_histogram, expected_calibration_error
 from landslide_geo.training.metrics import Histogram
 
@@ -33,22 +33,7 @@ DATASETS: Final = ("landslide4sense-rgb",)
 Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
-def patch_statistics(values: npt.NDArray[np.float32], params: StretchParams) -> LocalStatistics:
-    """Statistics of a patch as the only cell of its scene, whatever its share of valid pixels.
-
-    Args:
-        values: (band, y, x) float32, NaN where not valid.
-        params: normalisation.
-    """
-    _, height, width = values.shape
-    whole = params.model_copy(update={"cell": max(height, width), "min_valid": 0.0})
-    centre, scale = cell_statistics(values, whole)
-    return LocalStatistics.from_cells(
-        centre[:, None, None], scale[:, None, None], params=whole, height=height, width=width
-    )
-
-
-def normalise(patches: Patches, params: StretchParams) -> npt.NDArray[np.float32]:
+def normalise(patches: Patches, params: Normalisation) -> npt.NDArray[np.float32]:
     """Every patch as a scene of its own: (N, band, y, x) float32, zero where not valid."""
     result = np.empty(patches.images.shape, np.float32)
     for i in range(len(patches)):
@@ -69,7 +54,7 @@ def averaged(predict: Predict, batch: npt.NDArray[np.float32], tta: int) -> npt.
 
 
 def raw_histogram(
-    predict: Predict, patches: Patches, *, normalisation: StretchParams, tta: int, batch_size: int = 16
+    predict: Predict, patches: Patches, *, normalisation: Normalisation, tta: int, batch_size: int = 16
 ) -> Histogram:
     """Histogram of raw probabilities over all valid pixels.
 

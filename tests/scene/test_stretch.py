@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landslide_geo.config import StretchParams
+from landslide_geo.config import FixedParams, StretchParams
 from landslide_geo.errors import ParameterError
-from landslide_geo.scene.stretch import LocalStatistics, cell_statistics, grid_shape, stretch
+from landslide_geo.scene.stretch import LocalStatistics, cell_statistics, grid_shape, patch_statistics, stretch
 
 PARAMS = StretchParams(cell=16)
 
@@ -131,7 +131,20 @@ def test_scenes_without_any_contrast_or_any_pixel_stay_finite() -> None:
     assert np.isnan(stretch(nothing, 0, 0, statistics_of(nothing), PARAMS)).all()
 
 
+def test_fixed_statistics_are_the_same_everywhere() -> None:
+    params = FixedParams(centre=(10, 20), scale=(2, 4), clip=(-3, 3))
+    scene = np.stack([np.full((9, 7), 12, np.float32), np.full((9, 7), 40, np.float32)])
+    statistics = LocalStatistics.fixed(params, bands=2, height=9, width=7)
+    assert (stretch(scene, 0, 0, statistics, params)[0] == 1).all()
+    assert (stretch(scene[:, 3:5, 2:], 3, 2, statistics, params)[1] == 3).all(), "(40 - 20) / 4, clipped"
+    np.testing.assert_array_equal(patch_statistics(scene, params).centre, statistics.centre)
+
+
 def test_what_does_not_fit_is_said() -> None:
+    with pytest.raises(ParameterError, match="no centre and scale yet"):
+        LocalStatistics.fixed(FixedParams(), bands=3, height=4, width=4)
+    with pytest.raises(ParameterError, match="for 1 bands, not 3"):
+        LocalStatistics.fixed(FixedParams(centre=(0,), scale=(1,)), bands=3, height=4, width=4)
     with pytest.raises(ParameterError, match="do not fit a scene"):
         LocalStatistics.from_cells(np.ones((3, 1, 1)), np.ones((3, 1, 1)), params=PARAMS, height=40, width=10)
     with pytest.raises(ParameterError, match="gains for 2 bands"):
