@@ -1,7 +1,7 @@
 """The band vocabulary and the sensors' own names for its bands.
 
 Optical bands carry STAC common names; SAR backscatter is in dB and keeps ascending and descending passes apart; terrain
-is in metres and degrees. A band of the earlier of two dates carries the prefix ``pre_``.
+is in metres and degrees; masks are 0 and 1. A band of the earlier of two dates carries the prefix ``pre_``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ OPTICAL: Final = (
 )  # fmt: skip
 SAR: Final = ("vv_asc", "vh_asc", "vv_desc", "vh_desc")
 TERRAIN: Final = ("elevation", "slope", "aspect", "curvature", "relief")
+#: What is known of each pixel beside what was measured.
+MASKS: Final = ("cloud_mask",)
 
 #: Unit of each band as it appears in a scene.
 UNITS: Final[dict[str, str]] = (
@@ -29,6 +31,7 @@ UNITS: Final[dict[str, str]] = (
         "aspect": "degrees clockwise from north",
         "curvature": "1/m",
         "relief": "m",
+        "cloud_mask": "1 on clouds",
     }
 )
 
@@ -52,7 +55,7 @@ OTHER: Final[dict[str, str]] = {
     "dsm": "elevation", "dtm": "elevation",
 }  # fmt: skip
 
-VOCABULARY: Final = frozenset(OPTICAL + SAR + TERRAIN)
+VOCABULARY: Final = frozenset(OPTICAL + SAR + TERRAIN + MASKS)
 _ALIASES: Final = SENTINEL2_SHORT | SENTINEL2 | LANDSAT_OLI | OTHER
 
 
@@ -70,7 +73,7 @@ def canonical_name(name: str) -> str:
     stem = key.removeprefix(PRE)
     stem = stem if stem in VOCABULARY else _ALIASES.get(stem, "")
     if not stem:
-        known = ", ".join([*OPTICAL, *SAR, *TERRAIN])
+        known = ", ".join([*OPTICAL, *SAR, *TERRAIN, *MASKS])
         raise UnknownBandError(
             f"band name {name!r} is not known; use one of {known}, or a sensor's name such as B04, "
             "optionally behind pre_"

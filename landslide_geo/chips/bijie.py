@@ -1,17 +1,20 @@
 """The Bijie landslide dataset: pictures of TripleSat with masks, and elevation where it is there.
 
-Images have many sizes and become one. Ji et al. 2020, doi:10.1007/s10346-020-01353-2.
+Images have many sizes and become one. Where a mask is missing it is drawn from the outline in ``polygon_coordinate``: a
+text file with two lines of heading, then ``x y`` in pixels, a corner a line (as three public programs read it; none of
+them says what the heading holds). Ji et al. 2020, doi:10.1007/s10346-020-01353-2.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from landslide_geo.chips.collection import Chip, Collection
 from landslide_geo.chips.reading import picture
@@ -25,6 +28,8 @@ _VALIDATION: Final = 0.33
 #: What a mask holds above it is a landslide.
 _HALF: Final = 127
 _FOLDERS: Final = ("landslide", "non-landslide")
+#: Lines before the corners of an outline.
+_HEADING: Final = 2
 _SUFFIXES: Final = {".png", ".jpg", ".jpeg", ".tif", ".tiff"}
 
 
@@ -33,15 +38,21 @@ class _Entry:
     id: str
     image: Path
     mask: Path | None
+    outline: Path | None
     dem: Path | None
+
+    @property
+    def landslide(self) -> bool:
+        return self.mask is not None or self.outline is not None
 
 
 def collection(root: Path, *, seed: int) -> Collection:
     """List the images.
 
     Args:
-        root: folder with ``landslide`` and ``non-landslide``, each with ``image``, ``landslide`` with ``mask`` too, and
-            both or none of them with ``dem``; files that belong together share their stem.
+        root: folder with ``landslide`` and ``non-landslide``, each with ``image``, ``landslide`` with ``mask`` or
+            ``polygon_coordinate`` too, and both or none of them with ``dem``; files that belong together share their
+            stem.
         seed: that draws the validation, a third of each kind.
 
     Raises:
@@ -54,7 +65,7 @@ def collection(root: Path, *, seed: int) -> Collection:
             f"{lacking}: missing, but the other images have elevations; get it, or remove the other dem/"
         )
     entries = [entry for name in _FOLDERS for entry in _entries(root / name, dem=all(has_dem))]
-    drawn = stratified([entry.mask is not None for entry in entries], validation=_VALIDATION, seed=seed)
+    drawn = stratified([entry.landslide for entry in entries], validation=_VALIDATION, seed=seed)
     splits = {name: [e for e, own in zip(entries, drawn, strict=True) if own == name] for name in SPLITS[:2]}
     bands = (*BANDS, "elevation") if all(has_dem) else BANDS
     units = (*["8-bit picture"] * 3, "Bijie elevation picture")[: len(bands)]
@@ -67,16 +78,19 @@ def _entries(folder: Path, *, dem: bool) -> list[_Entry]:
         raise DatasetError(
             f"{folder / 'image'}: no pictures there; name the folder that holds landslide/ and non-landslide/ of Bijie"
         )
-    masks = _companions(images, folder, "mask") if folder.name == _FOLDERS[0] else {}
+    of_landslides = folder.name == _FOLDERS[0]
+    outlines = {path.stem: path for path in (folder / "polygon_coordinate").glob("*.txt")} if of_landslides else {}
+    masks = _companions(images, folder, "mask", instead=outlines.keys()) if of_landslides else {}
     dems = _companions(images, folder, "dem") if dem else {}
     return [
-        _Entry(f"{folder.name}/{stem}", path, masks.get(stem), dems.get(stem)) for stem, path in sorted(images.items())
+        _Entry(f"{folder.name}/{stem}", path, masks.get(stem), outlines.get(stem), dems.get(stem))
+        for stem, path in sorted(images.items())
     ]
 
 
-def _companions(images: dict[str, Path], folder: Path, kind: str) -> dict[str, Path]:
+def _companions(images: dict[str, Path], folder: Path, kind: str, *, instead: Iterable[str] = ()) -> dict[str, Path]:
     found = _by_stem(folder / kind)
-    for stem in sorted(images.keys() - found.keys()):
+    for stem in sorted(images.keys() - found.keys() - set(instead)):
         raise DatasetError(f"{folder / kind / images[stem].name}: missing, but its image is there; get it again")
     for stem in sorted(found.keys() - images.keys()):
         raise DatasetError(f"{found[stem]}: has no image {stem} in {folder / 'image'}; get it again")
@@ -102,14 +116,37 @@ def _read(entry: _Entry) -> Chip:
 
 def _mask(entry: _Entry, image: Image.Image) -> NDArray[np.uint8]:
     """(y, x) 0 and 1; the values of a picture that was compressed lie near 0 and 255."""
-    if entry.mask is None:
+    if entry.mask is not None:
+        source, found = entry.mask, _alike(entry.mask, "L", image)
+    elif entry.outline is not None:
+        source, found = entry.outline, _drawn(entry.outline, image)
+    else:
         return np.zeros((SIZE, SIZE), dtype=np.uint8)
-    mask = np.asarray(_alike(entry.mask, "L", image).resize((SIZE, SIZE), Image.Resampling.NEAREST))
-    if not (mask > 127).any():
-        raise DatasetError(
-            f"{entry.mask}: no landslide in it; masks hold 0 and 255. Get this file again, or leave it out"
-        )
-    return (mask > 127).astype(np.uint8)
+    mask = np.asarray(found.resize((SIZE, SIZE), Image.Resampling.NEAREST))
+    if not (mask > _HALF).any():
+        raise DatasetError(f"{source}: no landslide in it; masks hold 0 and 255. Get this file again, or leave it out")
+    return (mask > _HALF).astype(np.uint8)
+
+
+def _drawn(path: Path, image: Image.Image) -> Image.Image:
+    """The mask of an outline, of its image's size."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror}); get this file again") from None
+    corners: list[tuple[int, int]] = []
+    for number, line in enumerate(lines[_HEADING:], start=_HEADING + 1):
+        parts = line.split()
+        if not parts:
+            continue
+        if len(parts) != 2 or not all(part.removeprefix("-").isdecimal() for part in parts):
+            raise DatasetError(f"{path}, line {number}: {line[:40]!r} is no corner; two whole numbers, x and y, are")
+        corners.append((int(parts[0]), int(parts[1])))
+    if len(corners) < 3:
+        raise DatasetError(f"{path}: {len(corners)} corners are no outline; get this file again")
+    mask = Image.new("L", image.size)
+    ImageDraw.Draw(mask).polygon(corners, fill=255)
+    return mask
 
 
 def _alike(path: Path, mode: str, image: Image.Image) -> Image.Image:

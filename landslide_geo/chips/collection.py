@@ -44,6 +44,8 @@ class Collection:
         gsd_m: size of a pixel in metres; none where it differs from chip to chip.
         splits: what to read for each split, train first.
         read: reads and checks one of these; none for a patch that says nothing and is left out.
+        quantum: of each band, the step between the values that it was rounded to; none where that is unknown.
+        simulated: whether the chips are of no real ground.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Collection:
     gsd_m: float | None
     splits: Mapping[str, Sequence[Any]]
     read: Callable[[Any], Chip | None]
+    quantum: tuple[float | None, ...] | None = None
+    simulated: bool = False
 
     def batches(self, split: str, *, labels: bool = False) -> Iterator[xr.Dataset]:
         """The chips of a split as `landslide_geo.chips.store.write` takes them, one file and some chips at a time.
@@ -86,7 +90,7 @@ class Collection:
         return batch(
             image, **truth, bands=self.bands, units=self.units, gsd_m=self.gsd_m, crs="",
             id=[chip.id for chip in part], block=[chip.block for chip in part],
-            source=[self.name] * len(part), reason=[""] * len(part),
+            source=[self.name] * len(part), reason=[""] * len(part), quantum=self.quantum, simulated=self.simulated,
         )  # fmt: skip
 
 

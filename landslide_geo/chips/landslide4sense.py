@@ -21,8 +21,10 @@ from landslide_geo.errors import DatasetError
 BANDS: Final = (*(canonical_name(f"B{number}") for number in range(1, 13)), "slope", "elevation")
 UNIT: Final = "Landslide4Sense ratio"
 SIZE: Final = 128
-#: The published splits, and the shares of those drawn where there are none.
+#: The published splits, as the challenge's archives and as the copy on Hugging Face have them, and the shares of those
+#: drawn where there are none.
 _FOLDERS: Final = {"train": "TrainData", "validation": "ValidData", "test": "TestData"}
+_COPY: Final = ("images", "annotations")
 _VALIDATION, _TEST = 0.2, 0.2
 
 
@@ -39,41 +41,46 @@ def collection(root: Path, *, seed: int) -> Collection:
     Args:
         root: folder with ``TrainData``, ``ValidData`` and ``TestData`` (any of them), or with patches that are not
             divided: then validation and test are drawn. Each holds ``img/image_N.h5`` and ``mask/mask_N.h5``, or
-            ``images`` and ``masks``.
+            ``images`` and ``masks``. Or with ``images`` and ``annotations``, each with ``train``, ``validation`` and
+            ``test`` (any of them), as the copy on Hugging Face has it.
         seed: that draws splits.
 
     Raises:
         DatasetError: another layout, or images and masks that do not belong together.
     """
     published = {split: root / name for split, name in _FOLDERS.items() if (root / name).is_dir()}
+    copied = [split for split in _FOLDERS if (root / _COPY[0] / split).is_dir()]
     if published:
-        splits = {split: _pairs(folder, f"{folder.name}/") for split, folder in published.items()}
+        splits = {split: _pairs(*_kinds(folder), f"{folder.name}/") for split, folder in published.items()}
+    elif copied:
+        images, masks = (root / kind for kind in _COPY)
+        splits = {split: _pairs(images / split, masks / split, f"{split}/") for split in copied}
     else:
-        pairs = _pairs(root, "")
+        pairs = _pairs(*_kinds(root), "")
         drawn = by_block([pair.id for pair in pairs], validation=_VALIDATION, test=_TEST, seed=seed)
         splits = {name: [p for p, own in zip(pairs, drawn, strict=True) if own == name] for name in SPLITS}
     return Collection("landslide4sense", BANDS, (UNIT,) * len(BANDS), 10.0, splits, _read)
 
 
-def _pairs(folder: Path, prefix: str) -> list[_Pair]:
-    for kind, other in (("img", "mask"), ("images", "masks")):
-        if (folder / kind).is_dir():
-            images, masks = _numbered(folder / kind, "image"), _numbered(folder / other, "mask")
-            break
-    else:
-        images, masks, kind, other = {}, {}, "img", "mask"
+def _kinds(folder: Path) -> tuple[Path, Path]:
+    """Where images and masks lie."""
+    return (folder / "images", folder / "masks") if (folder / "images").is_dir() else (folder / "img", folder / "mask")
+
+
+def _pairs(image_folder: Path, mask_folder: Path, prefix: str) -> list[_Pair]:
+    images, masks = _numbered(image_folder, "image"), _numbered(mask_folder, "mask")
     if not images:
         raise DatasetError(
-            f"{folder / kind}: no image_N.h5 there; name the folder that holds TrainData/, or img/ and mask/, of "
+            f"{image_folder}: no image_N.h5 there; name the folder that holds TrainData/, or img/ and mask/, of "
             "Landslide4Sense"
         )
     for number in sorted(images.keys() ^ masks.keys()):
         if number in images:
             raise DatasetError(
-                f"{folder / other / f'mask_{number}.h5'}: missing, but its image is there; get the release with all "
+                f"{mask_folder / f'mask_{number}.h5'}: missing, but its image is there; get the release with all "
                 "masks, or move images without one elsewhere"
             )
-        raise DatasetError(f"{folder / kind / f'image_{number}.h5'}: missing, but its mask is there; get it again")
+        raise DatasetError(f"{image_folder / f'image_{number}.h5'}: missing, but its mask is there; get it again")
     return [_Pair(f"{prefix}image_{number}", images[number], masks[number]) for number in sorted(images)]
 
 

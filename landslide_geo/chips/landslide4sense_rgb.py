@@ -19,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from landslide_geo.chips.collection import Chip, Collection
+from landslide_geo.chips.reading import mask_of, picture
 from landslide_geo.config import L4S_GAINS
 from landslide_geo.errors import DatasetError
 
@@ -26,6 +28,9 @@ BANDS: Final = ("red", "green", "blue")
 SIZE: Final = 128
 Split = Literal["train", "validation", "test"]
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
+UNIT: Final = "digital number up to a factor per chip"
+#: Test patches drawn from the published training patches, at most a fifth of them.
+TEST_PATCHES: Final = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +77,62 @@ def to_digital_numbers(
     ) * gains
     result[:, ~valid] = np.nan
     return result
+
+
+@dataclass(frozen=True)
+class _Pair:
+    id: str
+    image: Path
+    mask: Path
+
+
+def collection(root: Path, *, seed: int) -> Collection:
+    """List the patches as chips of digital numbers, up to one factor per chip.
+
+    Args:
+        root: folder with ``train`` and ``validation`` (any of them), each with ``images/image_N.png`` and
+            ``masks/mask_N.png``.
+        seed: that draws the test patches from the published training patches.
+
+    Raises:
+        DatasetError: another layout, or images and masks that do not belong together.
+    """
+    published = {name: _pairs(root / name) for name in ("train", "validation") if (root / name).is_dir()}
+    if not published:
+        raise DatasetError(f"{root / 'train' / 'images'}: {_WANTED}")
+    splits: dict[str, list[_Pair]] = {"validation": published["validation"]} if "validation" in published else {}
+    if "train" in published:
+        pairs = {pair.id: pair for pair in published["train"]}
+        train, test = split_ids(list(pairs), test_patches=min(TEST_PATCHES, len(pairs) // 5), seed=seed)
+        splits = {"train": [pairs[name] for name in train]} | splits | {"test": [pairs[name] for name in test]}
+    return Collection("landslide4sense-rgb", BANDS, (UNIT,) * len(BANDS), 10.0, splits, _chip, quantum=L4S_GAINS)
+
+
+_WANTED: Final = "no image_*.png there; name the folder that holds train/ and validation/ of Landslide4Sense-RGB"
+
+
+def _pairs(folder: Path) -> list[_Pair]:
+    images, masks = (
+        {path.stem.removeprefix(f"{stem}_"): path for path in (folder / f"{stem}s").glob(f"{stem}_*.png")}
+        for stem in ("image", "mask")
+    )
+    if not images:
+        raise DatasetError(f"{folder / 'images'}: {_WANTED}")
+    for number in sorted(images.keys() ^ masks.keys()):
+        if number in images:
+            raise DatasetError(f"{folder / 'masks' / f'mask_{number}.png'}: missing, but its image is there; get it")
+        raise DatasetError(f"{folder / 'images' / f'image_{number}.png'}: missing, but its mask is there; get it")
+    return [_Pair(f"{folder.name}/{images[number].stem}", images[number], masks[number]) for number in sorted(images)]
+
+
+def _chip(pair: _Pair) -> Chip:
+    image, mask = (np.asarray(picture(*of)) for of in ((pair.image, "RGB"), (pair.mask, "L")))
+    for path, values in ((pair.image, image), (pair.mask, mask)):
+        if values.shape[:2] != (SIZE, SIZE):
+            raise DatasetError(f"{path}: {values.shape[1]} × {values.shape[0]} pixels; patches have {SIZE} × {SIZE}")
+    truth = mask_of(pair.mask, np.where(mask == 255, 1, mask), SIZE)
+    numbers = to_digital_numbers(image.transpose(2, 0, 1), np.ones((SIZE, SIZE), dtype=bool))
+    return Chip(pair.id, pair.id, numbers, truth)
 
 
 def split_ids(ids: list[str], *, test_patches: int, seed: int) -> tuple[list[str], list[str]]:

@@ -23,13 +23,46 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
 
 from landslide_geo.bands import canonical_name
-from landslide_geo.chips.landslide4sense_rgb import BANDS, SIZE, Patches
+from landslide_geo.chips.collection import Chip, Collection
+from landslide_geo.chips.landslide4sense_rgb import BANDS, SIZE, UNIT, Patches
 from landslide_geo.config import L4S_GAINS
 from landslide_geo.errors import DatasetError
 
 GSD_M: Final = 10.0
 HELD_OUT: Final = (0.30, 0.45)
 """The strip that is held out, as shares of the scene's rows from the north."""
+
+
+def collection(root: Path, *, seed: int) -> Collection:
+    """Cut all patches: those to train on overlap by half, those of the held-out strip (the test) do not.
+
+    The values are those of Landslide4Sense-RGB, digital numbers up to one factor per chip.
+
+    Args:
+        root: the scene, a raster with red, green and blue in its band descriptions.
+        seed: not used: the strip is the same for all.
+
+    Raises:
+        DatasetError: the file cannot be read, lacks one of the three bands, or is too small.
+    """
+    scene = read_rgb(root)
+    cuts = {"train": cut(scene, held_out=False), "test": cut(scene, held_out=True, stride=SIZE)}
+    splits = {split: [(patches, i) for i in range(len(patches))] for split, patches in cuts.items() if len(patches)}
+    if not splits:
+        raise DatasetError(
+            f"{root}: holds no patch of {SIZE} × {SIZE} pixels of {GSD_M:g} m that is half valid; take a larger scene"
+        )
+    upper = round(scene.shape[1] * HELD_OUT[0])
+
+    def read(entry: tuple[Patches, int]) -> Chip:
+        patches, i = entry
+        name = patches.ids[i]
+        # Patches of one side of the strip overlap.
+        side = "strip" if patches is cuts["test"] else "north" if int(name.split("_")[1]) < upper else "south"
+        truth = np.zeros((SIZE, SIZE), np.uint8)
+        return Chip(f"{root.stem}/{name}", f"{root.stem}/{side}", patches.digital_numbers(i), truth)
+
+    return Collection("negatives", BANDS, (UNIT,) * len(BANDS), GSD_M, splits, read, quantum=L4S_GAINS)
 
 
 def read_rgb(path: Path) -> npt.NDArray[np.float32]:

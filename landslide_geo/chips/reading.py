@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from landslide_geo.errors import DatasetError, MissingExtraError
 
 #: Whatever a place in a dataset is told by: a file, or a file and what in it.
 Where = Path | str
+#: Pillow's modes of pictures with colours, maybe with transparency, which says nothing; and of those with one channel.
+_COLOURED: Final = ("RGB", "RGBA", "RGBX", "P", "PA")
+_SINGLE: Final = ("1", "L", "LA", "P", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
 def image_of(where: Where, values: NDArray[Any], bands: Sequence[str], size: int) -> NDArray[np.float32]:
@@ -35,7 +38,7 @@ def image_of(where: Where, values: NDArray[Any], bands: Sequence[str], size: int
     return image
 
 
-def require_numbers(where: Where, image: NDArray[np.float32], bands: Sequence[str]) -> None:
+def require_numbers(where: Where, image: NDArray[np.floating], bands: Sequence[str]) -> None:
     """Check that each band of a (band, y, x) image holds a number.
 
     Raises:
@@ -66,15 +69,31 @@ def picture(path: Path, mode: str) -> Image.Image:
     """A picture in one of Pillow's modes, decoded.
 
     Raises:
-        DatasetError: it cannot be read.
+        DatasetError: it cannot be read, is one of colours where ``mode`` has a single channel, or the other way round.
     """
     try:
         with Image.open(path) as opened:
+            known = _COLOURED if mode == "RGB" else _SINGLE
+            # Masks and elevations are often saved with three equal channels.
+            if opened.mode not in known and not (mode != "RGB" and _is_grey(opened)):
+                raise DatasetError(
+                    f"{path}: has the channels {', '.join(opened.getbands())}, but "
+                    f"{'red, green and blue are' if mode == 'RGB' else 'a single one is'} needed; get this file again"
+                )
             return opened.convert(mode)
+    except DatasetError:
+        raise  # which is a ValueError too
     except FileNotFoundError:
         raise DatasetError(f"{path}: missing; get the dataset again") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DatasetError(f"{path}: not a readable picture ({_first(error)}); get this file again") from None
+
+
+def _is_grey(opened: Image.Image) -> bool:
+    if opened.mode not in ("RGB", "RGBA"):
+        return False
+    channels = np.asarray(opened.convert("RGB"))
+    return bool((channels == channels[..., :1]).all())
 
 
 def npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:

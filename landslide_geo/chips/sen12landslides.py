@@ -7,6 +7,7 @@ needed here, so h5py reads it. Described in doi:10.1038/s41597-025-06167-2.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from landslide_geo.bands import PRE, canonical_name
 from landslide_geo.chips.collection import Chip, Collection
-from landslide_geo.chips.reading import hdf5, image_of, mask_of
+from landslide_geo.chips.reading import hdf5, image_of, mask_of, require_numbers
 from landslide_geo.chips.splits import SPLITS, by_block
 from landslide_geo.errors import DatasetError
 
@@ -31,19 +32,23 @@ VARIABLES: Final[dict[str, dict[str, str]]] = {
 #: Scene classes of Sentinel-2 in which the ground is not seen: no data, defective, cloud shadow, clouds, cirrus, snow.
 _UNSEEN: Final = (0, 1, 3, 8, 9, 10, 11)
 _VALIDATION, _TEST = 0.2, 0.2
+#: The authors' names of `SPLITS`.
+_PUBLISHED: Final = ("train", "val", "test")
 _NAME: Final = re.compile(r"(.+)_(s2|s1asc|s1dsc)_(\w+)")
 _EVENT: Final = re.compile(r"'pre':\s*(\d+),\s*'post':\s*(\d+)")
 
 
-def collection(root: Path, *, seed: int) -> Collection:
+def collection(root: Path, *, seed: int, published: Path | None = None) -> Collection:
     """List the patches.
 
     Args:
         root: folder with ``REGION_SENSOR_ID.nc`` of one sensor (s2, s1asc or s1dsc), at any depth.
         seed: that draws the regions of validation and test, about a fifth of the patches each.
+        published: a task's ``splits.json`` (or ``splits_aligned.json``); then these splits are taken, which share
+            regions, and patches that are in none of them are left out.
 
     Raises:
-        DatasetError: no patches, or those of several sensors.
+        DatasetError: no patches, or those of several sensors; bad splits, or such whose patches are missing.
     """
     named = [(match, path) for path in sorted(root.rglob("*.nc")) if (match := _NAME.fullmatch(path.stem))]
     sensors = sorted({match[2] for match, _ in named})
@@ -51,13 +56,39 @@ def collection(root: Path, *, seed: int) -> Collection:
         raise DatasetError(f"{root}: no REGION_SENSOR_ID.nc there; unpack the archives of Sen12Landslides in it")
     if len(sensors) > 1:
         raise DatasetError(f"{root}: holds patches of {', '.join(sensors)}; name the folder of one of them")
-    drawn = by_block([match[1] for match, _ in named], validation=_VALIDATION, test=_TEST, seed=seed)
-    splits = {name: [path for (_, path), own in zip(named, drawn, strict=True) if own == name] for name in SPLITS}
+    if published is None:
+        drawn = by_block([match[1] for match, _ in named], validation=_VALIDATION, test=_TEST, seed=seed)
+        splits = {name: [path for (_, path), own in zip(named, drawn, strict=True) if own == name] for name in SPLITS}
+    else:
+        splits = _published(published, sensors[0], {path.name: path for _, path in named})
     later = tuple(VARIABLES[sensors[0]].values())
     bands = (*(PRE + name for name in later), *later, "elevation")
     unit = "digital number" if sensors[0] == "s2" else "dB"
     units = (*[unit] * (2 * len(later)), "m")
     return Collection(f"sen12landslides {sensors[0]}", bands, units, 10.0, splits, lambda path: _read(path, bands))
+
+
+def _published(table: Path, sensor: str, there: dict[str, Path]) -> dict[str, list[Path]]:
+    """The patches of each split that a file of the authors tells."""
+    try:
+        told = json.loads(table.read_text(encoding="utf-8"))
+        names = {
+            split: [Path(entry[sensor]).name for entry in told[own]]
+            for split, own in zip(SPLITS, _PUBLISHED, strict=True)
+        }
+    except FileNotFoundError:
+        raise DatasetError(f"{table}: missing; name the splits.json of a task, as its authors publish it") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{table}: holds no splits of {sensor} ({type(error).__name__}: {error}); get a task's splits.json again"
+        ) from None
+    missing = [name for listed in names.values() for name in listed if name not in there]
+    if missing:
+        raise DatasetError(
+            f"{missing[0]}: missing, as are {len(missing) - 1:,} others of the {sum(map(len, names.values())):,} "
+            f"patches in {table}; get them, or leave out --splits"
+        )
+    return {split: [there[name] for name in listed] for split, listed in names.items()}
 
 
 def _read(path: Path, bands: tuple[str, ...]) -> Chip | None:
@@ -72,9 +103,14 @@ def _read(path: Path, bands: tuple[str, ...]) -> Chip | None:
         variables, planes = VARIABLES[match[2]], []
         for when in dates:
             unseen = np.isin(series.plane("SCL", when), _UNSEEN) if match[2] == "s2" else np.zeros((SIZE, SIZE), bool)
-            planes += [np.where(unseen, np.nan, series.plane(name, when)) for name in variables]
+            for name in variables:
+                values = series.plane(name, when)
+                require_numbers(path, values[None], [f"{name} of date {when}"])
+                planes.append(np.where(unseen, np.nan, values))
         planes.append(series.plane("DEM", dates[1]))
         mask = mask_of(path, series.plane("MASK", dates[1]), SIZE)
+        if series.annotated and not mask.any():
+            raise DatasetError(f"{path}: has landslides, but its mask is empty; get it again, or move it elsewhere")
     if not np.isfinite(planes).all(axis=0).any():
         return None
     return Chip(path.stem, match[1], image_of(path, np.stack(planes, axis=2), bands, SIZE), mask)
@@ -114,6 +150,11 @@ class _Series:
             raise DatasetError(f"{self._path}: holds no variable {name} (it has {', '.join(self._file) or 'nothing'})")
         return found
 
+    @property
+    def annotated(self) -> bool:
+        """Whether there is a landslide in the patch."""
+        return self.attribute("annotated") == "True"
+
     def attribute(self, name: str) -> str:
         value = self._file.attrs.get(name, "")
         return value.decode() if isinstance(value, bytes) else str(value)
@@ -127,7 +168,7 @@ def _dates(series: _Series, path: Path) -> tuple[int, int] | None:
     """
     count = len(series.order)
     events = [(int(pre), int(post)) for pre, post in _EVENT.findall(series.attribute("pre_post_dates"))]
-    if not events and series.attribute("annotated") == "True":
+    if not events and series.annotated:
         raise DatasetError(f"{path}: has landslides, but no dates of them (pre_post_dates); get it again")
     events = events or [(count // 2 - 1, count // 2)]
     if any(not 0 <= pre < post < count for pre, post in events):

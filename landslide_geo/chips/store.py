@@ -18,6 +18,8 @@ from landslide_geo.errors import DatasetError
 
 #: Value of a mask where nothing is known: unseen, or nobody looked.
 UNKNOWN: Final = 255
+#: Source of chips of no real ground.
+SIMULATED: Final = "simulated"
 #: Variables that every store has.
 _VARIABLES: Final = ("image", "id", "block", "source", "reason")
 #: What is known of the ground: every store has one of them.
@@ -35,6 +37,8 @@ def batch(
     units: tuple[str, ...],
     gsd_m: float | None,
     crs: str,
+    quantum: tuple[float | None, ...] | None = None,
+    simulated: bool = False,
     **texts: list[str],
 ) -> xr.Dataset:
     """Some chips as `write` takes them.
@@ -47,20 +51,33 @@ def batch(
         units: of each band.
         gsd_m: size of a pixel in metres; none where it differs from chip to chip.
         crs: of the scene; empty where it is not known.
+        quantum: of each band, the step between the values that it was rounded to, which the values lie in the middle
+            of; training dithers by it. None where that is unknown or was not done.
+        simulated: whether the chips are of no real ground.
         texts: ``id``, ``block`` (for folds: chips of one block stay together), ``source`` (the scene) and ``reason``
             (why an analyst rejected ground in it, several separated by semicolons; empty for none), N each.
 
     Raises:
-        ValueError: both mask and label are given, or none of them.
+        ValueError: both mask and label are given, or none of them; or the quanta are not those of the bands.
     """
     if (mask is None) == (label is None):
         raise ValueError("chips have either masks or labels")
+    quanta = [None] * len(bands) if quantum is None else list(quantum)
+    if len(quanta) != len(bands):
+        raise ValueError(f"{len(quanta)} quanta for {len(bands)} bands")
     truth = {"mask": (("chip", "y", "x"), mask)} if label is None else {"label": (("chip",), label)}
     fields = {name: (("chip",), np.array(texts[name], dtype=kind)) for name, kind in _TEXT.items()}
     return xr.Dataset(
         {"image": (("chip", "band", "y", "x"), image), **truth, **fields},
         coords={"band": np.array(bands, dtype="<U32")},
-        attrs={"units": list(units), "gsd_m": gsd_m, "crs": crs, "unknown": UNKNOWN},
+        attrs={
+            "units": list(units),
+            "quantum": quanta,
+            "gsd_m": gsd_m,
+            "crs": crs,
+            "unknown": UNKNOWN,
+            "simulated": simulated,
+        },
     )
 
 
@@ -101,3 +118,8 @@ def read(path: str | Path) -> xr.Dataset:
     if missing:
         raise DatasetError(f"{path}: the chips lack {missing[0]!r}; make them again")
     return found
+
+
+def is_simulated(chips: xr.Dataset) -> bool:
+    """Whether any of the chips are of no real ground; figures from them must say so."""
+    return bool(chips.attrs.get("simulated", False)) or bool((chips["source"] == SIMULATED).any())

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from landslide_geo.bands import MASKS, UNITS
 from landslide_geo.chips.collection import Chip, Collection
 from landslide_geo.chips.reading import image_of, npy
 from landslide_geo.chips.splits import SPLITS, stratified
@@ -26,7 +27,7 @@ OPTICAL: Final = ("red", "green", "blue", "nir")
 _PASSES: Final = (("vv_desc", "vh_desc"), ("vv_asc", "vh_asc"))
 _CHANNELS: Final = (*OPTICAL, *(name for post in _PASSES for name in (*post, *(f"change of {n}" for n in post))))
 BANDS: Final = (*OPTICAL, *(name for post in _PASSES for name in (*post, *(f"pre_{n}" for n in post))))
-CLOUD_MASK: Final = "cloud_mask"
+CLOUD_MASK: Final = MASKS[0]
 SIZE: Final = 64
 #: Red above it is a cloud: 6 standard deviations above the mean of BigEarthNet v2's B04 (without interpolation).
 CLOUDY_RED: Final = 588.4096 + 6 * 684.5688
@@ -65,7 +66,7 @@ def collection(root: Path, *, seed: int, cloud_mask: bool = False) -> Collection
     drawn = stratified(list(labels.values()), validation=_VALIDATION, seed=seed)
     splits = {name: [e for e, own in zip(entries, drawn, strict=True) if own == name] for name in SPLITS[:2]}
     bands = (*BANDS, CLOUD_MASK) if cloud_mask else BANDS
-    units = (*["digital number"] * 4, *["dB"] * 8, "1 on clouds")[: len(bands)]
+    units = (*["digital number"] * 4, *["dB"] * 8, UNITS[CLOUD_MASK])[: len(bands)]
     return Collection("zindi", bands, units, 10.0, splits, partial(_read, cloud_mask=cloud_mask))
 
 

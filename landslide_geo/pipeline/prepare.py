@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from landslide_geo.chips import bijie, hrgldd, landslide4sense, sen12landslides, store, zindi
+from landslide_geo.chips import (
+    bijie,
+    hrgldd,
+    landslide4sense,
+    landslide4sense_rgb,
+    negatives,
+    sen12landslides,
+    store,
+    zindi,
+)
 from landslide_geo.chips.collection import Collection
 from landslide_geo.errors import DatasetError, ParameterError, SourceNotFoundError
 from landslide_geo.pipeline.chips import chips_folder, counted, refuse_occupied
@@ -14,10 +24,29 @@ from landslide_geo.pipeline.chips import chips_folder, counted, refuse_occupied
 #: Readers by the name of their dataset.
 DATASETS: Final[dict[str, Callable[..., Collection]]] = {
     "landslide4sense": landslide4sense.collection,
+    "landslide4sense-rgb": landslide4sense_rgb.collection,
     "bijie": bijie.collection,
     "hrgldd": hrgldd.collection,
     "zindi": zindi.collection,
     "sen12landslides": sen12landslides.collection,
+    "negatives": negatives.collection,
+}
+#: Those that are made from one file.
+_OF_A_FILE: Final = ("negatives",)
+
+
+@dataclass(frozen=True)
+class _Option:
+    """What only some datasets have: an argument of their reader."""
+
+    what: str
+    flag: str
+    datasets: tuple[str, ...]
+
+
+_OPTIONS: Final[dict[str, _Option]] = {
+    "cloud_mask": _Option("cloud mask", "--cloud-mask", ("zindi",)),
+    "published": _Option("published splits in a file", "--splits", ("sen12landslides",)),
 }
 
 
@@ -29,17 +58,19 @@ def prepare_dataset(
     seed: int = 42,
     labels: bool = False,
     cloud_mask: bool = False,
+    published: Path | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Write the chips of a dataset; ``out`` holds a store for each split, complete or not there.
 
     Args:
         name: one of `DATASETS`.
-        root: the dataset's folder, as its reader takes it (docs/datasets.md).
+        root: the dataset's folder, as its reader takes it (docs/datasets.md); of negatives the scene's file.
         out: folder to make.
         seed: draws splits that are not published.
         labels: keep whether there is a landslide in each chip instead of its mask.
         cloud_mask: add the band ``cloud_mask``; zindi only.
+        published: file of the authors with splits; sen12landslides only.
         overwrite: replace chips that are there.
 
     Returns:
@@ -51,12 +82,16 @@ def prepare_dataset(
     root, target = Path(root), Path(out)
     if name not in DATASETS:
         raise ParameterError(f"no dataset {name!r}; there are {', '.join(DATASETS)}")
-    if cloud_mask and name != "zindi":
-        raise ParameterError(f"{name} has no cloud mask; leave out --cloud-mask, which is for zindi")
-    if not root.is_dir():
+    given = {"cloud_mask": cloud_mask or None, "published": published}
+    options = {key: value for key, value in given.items() if value is not None}
+    for key in options:
+        if name not in (of := _OPTIONS[key]).datasets:
+            raise ParameterError(f"{name} has no {of.what}; leave out {of.flag}, which is for {', '.join(of.datasets)}")
+    if name in _OF_A_FILE and not root.is_file():
+        raise SourceNotFoundError(f"{root}: no such file; name the scene to cut {name} from with --root")
+    if name not in _OF_A_FILE and not root.is_dir():
         raise SourceNotFoundError(f"{root}: no such folder; name the one that holds {name} with --root")
     refuse_occupied(target, overwrite=overwrite)
-    options = {"cloud_mask": True} if cloud_mask else {}
     found = DATASETS[name](root, seed=seed, **options)
     told: dict[str, Any] = {"out": str(target)}
     with chips_folder(target, overwrite=overwrite) as made:

@@ -92,6 +92,46 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
     says(r"non-landslide/dem: missing, but the other images have elevations")
 
 
+def test_a_missing_mask_is_drawn_from_its_outline(tmp_path: Path) -> None:
+    made(tmp_path, dem=False)
+    folder = tmp_path / "landslide"
+    before = one(tmp_path)["landslide/ls_0001"].truth
+    (folder / "mask/ls_0001.png").unlink()
+    (folder / "polygon_coordinate").mkdir()
+    outline = folder / "polygon_coordinate/ls_0001.txt"
+    outline.write_text("ls_0001.png\n4\n0 0\n243 0\n243 111\n0 111\n\n")
+    found = reader.collection(tmp_path, seed=42)
+    kinds = [entry.id.split("/")[0] for entry in found.splits["validation"]]
+    assert kinds.count("landslide") == 1
+    np.testing.assert_array_equal(one(tmp_path)["landslide/ls_0001"].truth, before)  # the upper half, as before
+
+    def says(text: str, pattern: str) -> None:
+        outline.write_text(text)
+        with pytest.raises(DatasetError, match=pattern):
+            one(tmp_path)
+
+    says("a\nb\n1 2\n3 x\n5 6\n", r"ls_0001\.txt, line 4: '3 x' is no corner")
+    says("a\nb\n1 2\n3 4\n", r"ls_0001\.txt: 2 corners are no outline")
+    says("a\nb\n900 900\n950 900\n950 950\n", r"ls_0001\.txt: no landslide in it")
+    outline.unlink()
+    with pytest.raises(DatasetError, match=r"mask/ls_0001\.png: missing, but its image is there"):
+        one(tmp_path)
+
+
+def test_a_mask_goes_before_an_outline(tmp_path: Path) -> None:
+    made(tmp_path, dem=False)
+    (tmp_path / "landslide/polygon_coordinate").mkdir()
+    (tmp_path / "landslide/polygon_coordinate/ls_0001.txt").write_text("not read")
+    assert len(one(tmp_path)) == 6
+
+
+def test_pictures_with_other_channels_are_named(tmp_path: Path) -> None:
+    made(tmp_path, dem=False)
+    Image.new("L", (244, 224)).save(tmp_path / "non-landslide/image/ns_0001.png")
+    with pytest.raises(DatasetError, match=r"image/ns_0001\.png: has the channels L"):
+        one(tmp_path)
+
+
 @pytest.mark.parametrize(("folder", "counts"), [("bijie_native", (25, 25)), ("bijie_224", (620, 900))])
 def test_the_real_pictures(mirror: Path, folder: str, counts: tuple[int, int]) -> None:
     if not (mirror / folder).is_dir():

@@ -48,6 +48,24 @@ def test_the_published_layout_keeps_its_splits(tmp_path: Path) -> None:
     assert set(part.attrs["units"]) == {reader.UNIT}
 
 
+def test_the_copy_on_hugging_face_keeps_its_splits(tmp_path: Path) -> None:
+    for split, numbers in {"train": (1, 2), "validation": (1,), "test": (3,)}.items():
+        made(tmp_path / split, numbers)
+        for kind, name in {"img": "images", "mask": "annotations"}.items():
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / split / kind).rename(tmp_path / name / split)
+    found = reader.collection(tmp_path, seed=0)
+    ids = {name: [entry.id for entry in entries] for name, entries in found.splits.items()}
+    assert ids == {
+        "train": ["train/image_1", "train/image_2"], "validation": ["validation/image_1"], "test": ["test/image_3"]
+    }  # fmt: skip
+    (part,) = found.batches("test")
+    np.testing.assert_array_equal(np.flatnonzero(part["mask"][0].to_numpy()), 3 * 128 + np.arange(128))
+    (tmp_path / "annotations/test/mask_3.h5").unlink()
+    with pytest.raises(DatasetError, match=r"annotations/test/mask_3\.h5: missing"):
+        reader.collection(tmp_path, seed=0)
+
+
 @pytest.mark.parametrize("names", [("img", "mask"), ("images", "masks")])
 def test_flat_layouts_are_divided_by_the_seed(tmp_path: Path, names: tuple[str, str]) -> None:
     made(tmp_path, tuple(range(10)), names)

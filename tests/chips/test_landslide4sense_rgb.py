@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from landslide_geo.chips import landslide4sense_rgb as reader
-from landslide_geo.config import L4S_GAINS, TrainParams
+from landslide_geo.config import L4S_GAINS
 from landslide_geo.errors import DatasetError
 
 
@@ -95,8 +95,7 @@ def test_the_real_pictures_are_patches_divided_by_their_maximum(mirror: Path) ->
 
 def test_the_real_splits_have_the_sizes_in_the_documentation(mirror: Path) -> None:
     folder = mirror / "landslide4sense_rgb"
-    params = TrainParams()
-    drawn = {"test_patches": params.test_patches, "seed": params.split_seed}
+    drawn = {"test_patches": reader.TEST_PATCHES, "seed": 42}
     names = [path.stem for path in (folder / "train/images").glob("*.png")]
     train, test = reader.split_ids(names, **drawn)
     assert (len(train), len(test)) == (1184, 200)
@@ -104,3 +103,63 @@ def test_the_real_splits_have_the_sizes_in_the_documentation(mirror: Path) -> No
     assert len(validation) == 395
     assert validation.masks.mean() == pytest.approx(0.0404, abs=1e-4)
     assert not set(train) & set(test)
+    found = reader.collection(folder, seed=42)
+    stems = {name: [entry.image.stem for entry in entries] for name, entries in found.splits.items()}
+    assert {name: sorted(own) for name, own in stems.items()} == {
+        "train": train, "validation": sorted(validation.ids), "test": test
+    }  # fmt: skip
+    for entry in found.splits["validation"][:10]:
+        chip, i = found.read(entry), validation.ids.index(entry.image.stem)
+        assert chip is not None
+        np.testing.assert_array_equal(chip.image, validation.digital_numbers(i))
+        np.testing.assert_array_equal(chip.truth, validation.masks[i])
+
+
+def test_chips_are_digital_numbers_with_their_steps(root: Path) -> None:
+    found = reader.collection(root, seed=3)
+    assert {name: len(entries) for name, entries in found.splits.items()} == {"train": 4, "validation": 2, "test": 0}
+    (part,) = found.batches("validation")
+    assert part.attrs["quantum"] == list(L4S_GAINS)
+    assert part.attrs["gsd_m"] == 10
+    picture = np.asarray(Image.open(root / "validation/images/image_8.png")).transpose(2, 0, 1)
+    steps = part["image"][1].to_numpy() / np.array(L4S_GAINS, np.float32)[:, None, None]
+    np.testing.assert_allclose(steps, picture + 0.5, rtol=1e-6)
+    assert list(part["id"].to_numpy()) == ["validation/image_7", "validation/image_8"]
+    np.testing.assert_array_equal(part["mask"][1], np.asarray(Image.open(root / "validation/masks/mask_8.png")) == 255)
+
+
+def test_a_fifth_of_few_patches_is_the_test(tmp_path: Path) -> None:
+    for kind, mode in (("image", "RGB"), ("mask", "L")):
+        (tmp_path / f"train/{kind}s").mkdir(parents=True)
+        for i in range(10):
+            Image.new(mode, (128, 128)).save(tmp_path / f"train/{kind}s/{kind}_{i}.png")
+    splits = reader.collection(tmp_path, seed=0).splits
+    assert {name: len(entries) for name, entries in splits.items()} == {"train": 8, "test": 2}
+    assert splits == reader.collection(tmp_path, seed=0).splits
+    assert splits != reader.collection(tmp_path, seed=1).splits
+
+
+def test_bad_files_of_a_collection_are_named(root: Path) -> None:
+    def says(pattern: str) -> None:
+        with pytest.raises(DatasetError, match=pattern) as error:
+            for split in (found := reader.collection(root, seed=0)).splits:
+                list(found.batches(split))
+        assert "\n" not in str(error.value)
+
+    image, mask = root / "validation/images/image_7.png", root / "validation/masks/mask_7.png"
+    Image.new("L", (128, 128)).save(image)
+    says(r"image_7\.png: has the channels L")
+    Image.new("RGB", (128, 64)).save(image)
+    says(r"image_7\.png: 128 × 64 pixels; patches have 128 × 128")
+    Image.new("RGB", (128, 128)).save(image)
+    Image.new("L", (128, 128), 128).save(mask)
+    says(r"mask_7\.png: a mask holds 0 and 1 only")
+    mask.write_bytes(mask.read_bytes()[:60])
+    says(r"mask_7\.png: not a readable picture")
+    mask.unlink()
+    says(r"masks/mask_7\.png: missing, but its image is there")
+    Image.new("L", (128, 128)).save(mask)
+    image.unlink()
+    says(r"images/image_7\.png: missing, but its mask is there")
+    with pytest.raises(DatasetError, match=r"train/images: no image_\*\.png there"):
+        reader.collection(root / "validation", seed=0)

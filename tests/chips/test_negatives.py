@@ -10,6 +10,7 @@ import rasterio
 from rasterio.transform import from_origin
 
 from landslide_geo.chips import negatives
+from landslide_geo.chips.store import UNKNOWN
 from landslide_geo.config import L4S_GAINS
 from landslide_geo.errors import DatasetError
 
@@ -72,7 +73,43 @@ def test_scenes_that_cannot_serve_are_named(tmp_path: Path) -> None:
         negatives.read_rgb(tmp_path / "nowhere.tif")
 
 
+def test_chips_are_the_patches_that_are_cut(tmp_path: Path) -> None:
+    path = tmp_path / "city.tif"
+    profile = {"driver": "GTiff", "width": 200, "height": 1280, "count": 3, "dtype": "float32", "nodata": np.nan}
+    with rasterio.open(path, "w", crs="EPSG:32646", transform=from_origin(4e5, 25e5, 10, 10), **profile) as out:
+        out.write(scene())
+        for band, name in enumerate(negatives.BANDS, start=1):
+            out.set_band_description(band, name)
+    found = negatives.collection(path, seed=0)
+    for split, cut in {
+        "train": negatives.cut(scene(), held_out=False),
+        "test": negatives.cut(scene(), held_out=True, stride=negatives.SIZE),
+    }.items():
+        (part,) = found.batches(split)
+        assert list(part["id"].to_numpy()) == [f"city/{name}" for name in cut.ids]
+        for i in range(len(cut)):
+            np.testing.assert_array_equal(part["image"][i], cut.digital_numbers(i))
+            np.testing.assert_array_equal(part["mask"][i], np.where(cut.valid[i], 0, UNKNOWN))
+        assert part.attrs["quantum"] == list(L4S_GAINS)
+    blocks = {str(block) for split in found.splits for part in found.batches(split) for block in part["block"].values}
+    assert blocks == {"city/north", "city/south", "city/strip"}
+
+
+def test_a_scene_that_is_too_small_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "small.tif"
+    profile = {"driver": "GTiff", "width": 100, "height": 100, "count": 3, "dtype": "uint16"}
+    with rasterio.open(path, "w", crs="EPSG:32646", transform=from_origin(4e5, 25e5, 10, 10), **profile) as out:
+        for band, name in enumerate(negatives.BANDS, start=1):
+            out.set_band_description(band, name)
+    with pytest.raises(DatasetError, match=r"small\.tif: holds no patch of 128 × 128 pixels of 10 m"):
+        negatives.collection(path, seed=0)
+
+
 def test_the_real_scene(mirror: Path) -> None:
+    if not (mirror / "scene_chittagong").is_dir():
+        pytest.skip("the mirror holds no scene_chittagong")
     values = negatives.read_rgb(mirror / "scene_chittagong/s2_B4B3B2B8.tif")
+    chips = negatives.collection(mirror / "scene_chittagong/s2_B4B3B2B8.tif", seed=0)
+    assert len(chips.splits["train"]) == len(negatives.cut(values, held_out=False))
     assert len(negatives.cut(values, held_out=False)) > 100
     assert len(negatives.cut(values, held_out=True, stride=negatives.SIZE)) >= 5

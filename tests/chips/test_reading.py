@@ -105,6 +105,24 @@ def test_a_truncated_picture_is_refused(tmp_path: Path) -> None:
         reading.picture(path, "RGB")
 
 
+def test_pictures_with_other_channels_are_refused(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+    for name, kind in {
+        "grey": values[..., 0],
+        "colours": values,
+        "equal": np.repeat(values[..., :1], 3, axis=2),
+    }.items():
+        Image.fromarray(kind).save(tmp_path / f"{name}.png")
+    Image.fromarray(np.dstack([values, values[..., 0]])).save(tmp_path / "transparent.png")
+    np.testing.assert_array_equal(reading.picture(tmp_path / "transparent.png", "RGB"), values)
+    np.testing.assert_array_equal(reading.picture(tmp_path / "equal.png", "L"), values[..., 0])
+    with pytest.raises(DatasetError, match=r"grey\.png: has the channels L, but red, green and blue are needed"):
+        reading.picture(tmp_path / "grey.png", "RGB")
+    for mode in ("L", "F"):
+        with pytest.raises(DatasetError, match=r"colours\.png: has the channels R, G, B, but a single one is needed"):
+            reading.picture(tmp_path / "colours.png", mode)
+
+
 def chips(count: int, truth: object) -> Collection:
     image = np.ones((2, 4, 4), dtype=np.float32)
     image[1, 0, 0] = np.nan

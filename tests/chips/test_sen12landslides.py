@@ -138,6 +138,35 @@ def test_regions_stay_together(tmp_path: Path) -> None:
     assert len(set.union(*regions.values())) == 10
 
 
+def test_published_splits_are_taken_where_they_are_given(tmp_path: Path) -> None:
+    for i in range(5):
+        made(tmp_path / "s2" / f"italy_s2_{i}.nc")
+    table = tmp_path / "splits.json"
+    entry = '{{"id": "italy_{0}", "s2": "s2/italy_s2_{0}.nc", "pixel_annotated": 89}}'.format
+    table.write_text(f'{{"train": [{entry(3)}, {entry(0)}], "val": [{entry(4)}], "test": [{entry(1)}]}}')
+    found = reader.collection(tmp_path / "s2", seed=0, published=table)
+    assert {name: [path.stem for path in paths] for name, paths in found.splits.items()} == {
+        "train": ["italy_s2_3", "italy_s2_0"], "validation": ["italy_s2_4"], "test": ["italy_s2_1"]
+    }  # fmt: skip
+
+    def says(text: str, pattern: str) -> None:
+        table.write_text(text)
+        with pytest.raises(DatasetError, match=pattern) as error:
+            reader.collection(tmp_path / "s2", seed=0, published=table)
+        assert "\n" not in str(error.value)
+
+    says(
+        f'{{"train": [{entry(3)}, {entry(8)}], "val": [{entry(9)}], "test": []}}',
+        r"italy_s2_8\.nc: missing, as are 1 oth",
+    )
+    says('{"train": [], "val": []}', r"splits\.json: holds no splits of s2 \(KeyError: 'test'\)")
+    says('{"train": [{"id": "a", "s1asc": "b"}], "val": [], "test": []}', r"splits\.json: holds no splits of s2")
+    says("train", r"splits\.json: holds no splits of s2")
+    table.unlink()
+    with pytest.raises(DatasetError, match=r"splits\.json: missing"):
+        reader.collection(tmp_path / "s2", seed=0, published=table)
+
+
 def test_bad_files_are_named(tmp_path: Path) -> None:
     def says(pattern: str) -> None:
         with pytest.raises(DatasetError, match=pattern) as error:
@@ -153,6 +182,15 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
     with h5py.File(path, "a") as file:
         file["MASK"][:] = 7
     says(r"italy_s2_1\.nc: a mask holds 0 and 1 only")
+    made(path)
+    with h5py.File(path, "a") as file:
+        file["MASK"][:] = 0
+    says(r"italy_s2_1\.nc: has landslides, but its mask is empty")
+    made(path)
+    with h5py.File(path, "a") as file:
+        file["B11"].attrs["_FillValue"] = 7
+        file["B11"][:] = 7
+    says(r"italy_s2_1\.nc: band B11 of date 2 holds no number")
     made(path)
     with h5py.File(path, "a") as file:
         file.attrs["pre_post_dates"] = "soon"

@@ -59,6 +59,23 @@ def test_labels_stand_instead_of_masks(tmp_path: Path) -> None:
             store.batch(masked["image"].to_numpy(), **truth, **place, **texts)
 
 
+def test_steps_of_the_values_and_simulation_are_told(tmp_path: Path) -> None:
+    plain = some(2)
+    assert plain.attrs["quantum"] == [None, None]
+    assert not store.is_simulated(plain)
+    texts = {name: list(plain[name].to_numpy()) for name in ("id", "block", "source", "reason")}
+    place = {"bands": ("red", "slope"), "units": ("reflectance", "degrees"), "gsd_m": None, "crs": ""}
+    values = (plain["image"].to_numpy(), plain["mask"].to_numpy())
+    part = store.batch(*values, **place, quantum=(0.5, None), simulated=True, **texts)
+    store.write(tmp_path / "train.zarr", [part])
+    found = store.read(tmp_path / "train.zarr")
+    assert found.attrs["quantum"] == [0.5, None]
+    assert store.is_simulated(found)
+    assert store.is_simulated(store.batch(*values, **place, **texts | {"source": ["a", store.SIMULATED]}))
+    with pytest.raises(ValueError, match="1 quanta for 2 bands"):
+        store.batch(*values, **place, quantum=(0.5,), **texts)
+
+
 def test_nothing_is_written_of_nothing(tmp_path: Path) -> None:
     assert store.write(tmp_path / "train.zarr", []) == 0
     assert not (tmp_path / "train.zarr").exists()

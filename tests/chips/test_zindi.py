@@ -79,6 +79,8 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
     values[..., 6] = np.nan
     np.save(patch, values)
     says(r"ID_004\.npy: band change of vv_desc holds no number")
+    patch.write_bytes(patch.read_bytes()[:5000])
+    says(r"ID_004\.npy: not a readable \.npy file")
     patch.unlink()
     says(r"ID_004\.npy: missing, as are 0 others of the 10 patches in Train\.csv")
     table.write_text("ID,label\nID_001,1\nID_002,2\n")

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+from rasterio.transform import from_origin
 
 from landslide_geo.chips import store
 from landslide_geo.cli.main import run
+from landslide_geo.config import L4S_GAINS
 
 h5py = pytest.importorskip("h5py")
 
@@ -77,6 +80,29 @@ def test_bad_requests_are_one_line(root: Path, tmp_path: Path, capsys) -> None:
     (tmp_path / "file").touch()
     assert "cannot be written" in refused(capsys, "landslide4sense", "--root", root, "--out", tmp_path / "file/chips")
     assert {path.name for path in tmp_path.iterdir()} == {"data", "file"}
+
+
+def test_negatives_come_from_a_file(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "city.tif"
+    profile = {"driver": "GTiff", "width": 160, "height": 1000, "count": 3, "dtype": "uint16", "nodata": 0}
+    with rasterio.open(path, "w", crs="EPSG:32646", transform=from_origin(4e5, 25e5, 10, 10), **profile) as file:
+        file.write(np.random.default_rng(0).integers(1, 4000, (3, 1000, 160), dtype=np.uint16))
+        for band, name in enumerate(("B04", "B03", "B02"), start=1):
+            file.set_band_description(band, name)
+    out = tmp_path / "chips"
+    found = told(capsys, "negatives", "--root", path, "--out", out)
+    assert set(found) == {"out", "train", "test"}
+    assert found["train"]["landslide"] == found["test"]["landslide"] == 0
+    chips = store.read(out / "test.zarr")
+    assert (chips["mask"] == 0).all()
+    assert chips.attrs["quantum"] == list(L4S_GAINS)
+    assert "nowhere.tif: no such file" in refused(capsys, "negatives", "--root", tmp_path / "nowhere.tif", "--out", "x")
+    assert "no such file" in refused(capsys, "negatives", "--root", tmp_path, "--out", tmp_path / "x")
+
+
+def test_options_of_other_datasets_are_refused(root: Path, tmp_path: Path, capsys) -> None:
+    given = ("landslide4sense", "--root", root, "--out", tmp_path / "chips")
+    assert "leave out --splits, which is for sen12landslides" in refused(capsys, *given, "--splits", "splits.json")
 
 
 def test_labels_and_clouds_of_a_classification_dataset(tmp_path: Path, capsys) -> None:
