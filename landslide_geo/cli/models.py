@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
+
+from landslide_geo.errors import ParameterError
 
 app = typer.Typer(help="The models that come with the package, and any bundle.")
 
@@ -53,3 +56,60 @@ def show(
         return
     typer.echo(card(model))
     typer.echo(f"\nSHA-256 of manifest and weights: {model.sha256}")
+
+
+@app.command("summary")
+def summary(
+    architecture: Annotated[str, typer.Argument(metavar="ARCHITECTURE", help="As in params.yaml, e.g. unet.")],
+    bands: Annotated[int, typer.Option("--bands", metavar="N", help="Bands of the input.")] = 3,
+    size: Annotated[int, typer.Option("--size", metavar="PX", help="Side of the window, a multiple of 32.")] = 128,
+    depth: Annotated[int, typer.Option("--depth", metavar="N", help="Blocks inside one another to tell apart.")] = 3,
+    argument: Annotated[
+        list[str] | None,
+        typer.Option("--argument", metavar="NAME=VALUE", help="Of the architecture, in YAML; may be repeated."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+) -> None:
+    """Count parameters and floating-point operations of a network, block by block.
+
+    Example: landslide models summary unet --bands 14 --argument encoder=tu-resnet18d --argument upsampling=transposed
+    """
+    import json
+    from dataclasses import asdict
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from landslide_geo.models import build
+    from landslide_geo.models.summary import summarise
+
+    network = build(architecture, bands=bands, arguments=_arguments(argument or ()))
+    rows = summarise(network, bands=bands, size=size, depth=depth)
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows]))
+        return
+    table = Table("block", "kind", box=box.SIMPLE, title=f"{architecture}, {bands} × {size} × {size}")
+    table.add_column("parameters", justify="right")
+    table.add_column("MFLOPs", justify="right")
+    for row in [*rows[1:], rows[0]]:
+        name = "  " * (row.depth - 1) + row.name.rpartition(".")[2] if row.depth else "all"
+        table.add_row(name, row.kind, f"{row.parameters:,}", f"{row.flops / 1e6:,.2f}", end_section=row is rows[-1])
+    Console(highlight=False).print(table)
+    typer.echo("FLOPs of convolutions and matrix products; a multiplication with its addition is two.")
+
+
+def _arguments(given: Sequence[str]) -> dict[str, Any]:
+    """``NAME=VALUE`` with values in YAML, so that numbers, lists and null are what they look like."""
+    import yaml
+
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise ParameterError(f"--argument {text}: write it as NAME=VALUE, e.g. encoder=resnet18")
+        try:
+            found[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ParameterError(f"--argument {text}: the value is not YAML; write e.g. [64, 32] or null") from None
+    return found
