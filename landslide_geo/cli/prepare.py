@@ -14,17 +14,27 @@ def prepare(
         str,
         typer.Argument(
             metavar="NAME",
-            help="landslide4sense, landslide4sense-rgb, bijie, zindi, hrgldd, sen12landslides or negatives.",
-        ),
-    ],
-    root: Annotated[
-        Path,
-        typer.Option(
-            "--root", metavar="DIR", help="The dataset as it is published, unpacked. Of negatives: a scene's file."
+            help="landslide4sense, landslide4sense-rgb, bijie, zindi, hrgldd, sen12landslides, negatives or simulated.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to make, with a store for each split.")],
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Draws splits that are not published.")] = 42,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root",
+            metavar="DIR",
+            help="The dataset as it is published, unpacked. Of negatives: a scene's file. Of simulated: none.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            min=0,
+            show_default=False,
+            help="Draws splits that are not published (42), and what is simulated (0).",
+        ),
+    ] = None,
     labels: Annotated[
         bool, typer.Option("--labels", help="Keep whether there is a landslide in each chip instead of its mask.")
     ] = False,
@@ -33,18 +43,44 @@ def prepare(
         Path | None,
         typer.Option("--splits", metavar="FILE", help="Splits as the authors publish them (sen12landslides)."),
     ] = None,
+    chips: Annotated[
+        int | None, typer.Option("--chips", metavar="N", help="How many (simulated). Default: 200.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option("--size", metavar="PX", help="Side of a chip (simulated). Default: 128.")
+    ] = None,
+    bands: Annotated[
+        str | None,
+        typer.Option(
+            "--bands",
+            metavar="B1,B2,…",
+            help="Any of the vocabulary, pre_ for the earlier date, or all (simulated). Default: Landslide4Sense's 14.",
+        ),
+    ] = None,
+    share: Annotated[
+        float | None,
+        typer.Option("--share", metavar="S", help="Of chips with a landslide (simulated). Default: 0.5."),
+    ] = None,
+    clouds: Annotated[
+        float | None, typer.Option("--clouds", metavar="S", help="Share of the sky (simulated). Default: 0.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace chips that are in DIR.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
-    """Turn a published dataset into chips, to train on or to evaluate with.
+    """Turn a published dataset into chips, to train on or to evaluate with; or simulate some.
 
     Example: landslide prepare landslide4sense --root data/raw/landslide4sense --out data/chips/landslide4sense
+
+    Example: landslide prepare simulated --out data/chips/simulated --bands red,green,blue,nir,pre_red,pre_nir,slope
     """
+    from landslide_geo.chips.simulated import BANDS
     from landslide_geo.pipeline.prepare import prepare_dataset
 
+    listed = None if bands is None else list(BANDS) if bands == "all" else [band.strip() for band in bands.split(",")]
     found = prepare_dataset(
-        name, root, out, seed=seed, labels=labels, cloud_mask=cloud_mask, published=splits, overwrite=overwrite
-    )
+        name, root, out, seed=seed, labels=labels, cloud_mask=cloud_mask, published=splits, chips=chips, size=size,
+        bands=listed, share=share, clouds=clouds, overwrite=overwrite,
+    )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(found))
         return

@@ -100,6 +100,27 @@ def test_negatives_come_from_a_file(tmp_path: Path, capsys) -> None:
     assert "no such file" in refused(capsys, "negatives", "--root", tmp_path, "--out", tmp_path / "x")
 
 
+def test_chips_are_simulated_from_nothing(tmp_path: Path, capsys) -> None:
+    out = tmp_path / "chips"
+    given = ("simulated", "--out", out, "--chips", 20, "--size", 16, "--bands", "red,pre_vv_asc,slope", "--clouds", 0.1)
+    found = told(capsys, *given)
+    assert [found[split]["chips"] for split in ("train", "validation", "test")] == [12, 4, 4]
+    assert sum(found[split]["landslide"] for split in ("train", "validation", "test")) == 10
+    chips = store.read(out / "train.zarr")
+    assert store.is_simulated(chips)
+    assert list(chips["band"].to_numpy()) == ["red", "pre_vv_asc", "slope"]
+    before = chips["image"].to_numpy()
+    told(capsys, *given, "--overwrite", "--labels", "--seed", 0)
+    chips = store.read(out / "train.zarr")
+    np.testing.assert_array_equal(chips["image"].to_numpy(), before)
+    assert chips["label"].sum() == found["train"]["landslide"]
+    assert "leave out --root" in refused(capsys, *given, "--root", tmp_path)
+    assert "with --root" in refused(capsys, "bijie", "--out", tmp_path / "x")
+    assert "leave out --size, which is for simulated" in refused(
+        capsys, "bijie", "--root", tmp_path, "--out", tmp_path / "x", "--size", 64
+    )
+
+
 def test_options_of_other_datasets_are_refused(root: Path, tmp_path: Path, capsys) -> None:
     given = ("landslide4sense", "--root", root, "--out", tmp_path / "chips")
     assert "leave out --splits, which is for sen12landslides" in refused(capsys, *given, "--splits", "splits.json")
