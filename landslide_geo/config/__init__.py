@@ -5,6 +5,7 @@ from __future__ import annotations
 from landslide_geo.config.augmenting import GENTLE, AugmentParams
 from landslide_geo.config.base import Params, first_problem, validated
 from landslide_geo.config.chips import ChipParams
+from landslide_geo.config.losses import LossKind, LossParams
 from landslide_geo.config.normalising import L4S_GAINS, FixedParams, Normalisation, StretchParams
 from landslide_geo.config.project import FetchParams, PipelineParams, load_params
 from landslide_geo.config.scanning import Backend, Precision, ScanParams, VectorizeParams
@@ -18,6 +19,8 @@ __all__ = [
     "ChipParams",
     "FetchParams",
     "FixedParams",
+    "LossKind",
+    "LossParams",
     "Normalisation",
     "Params",
     "PipelineParams",
