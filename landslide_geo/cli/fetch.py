@@ -68,7 +68,8 @@ def _scene(name: str, to: Path, mirror: Path | None) -> None:
 
 
 def _dataset(name: str, to: Path, mirror: Path | None, parts: tuple[str, ...], *, yes: bool) -> None:
-    from landslide_geo.chips.fetch import DATASETS, fetch_dataset, outstanding, plan_dataset
+    from landslide_geo.chips.catalogue import DATASETS
+    from landslide_geo.chips.fetch import fetch_dataset, outstanding, plan_dataset
     from landslide_geo.scene.fetch import SAMPLES
 
     if name not in DATASETS:

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 from served import Site, serving
 
-from landslide_geo.chips.fetch import DATASETS, fetch_dataset, outstanding, plan_dataset
+from landslide_geo.chips.catalogue import DATASETS
+from landslide_geo.chips.fetch import fetch_dataset, outstanding, plan_dataset
 from landslide_geo.cli.main import run
 from landslide_geo.errors import ChecksumError, DatasetError, FetchError, ParameterError, SourceNotFoundError
 from landslide_geo.pipeline.prepare import DATASETS as PREPARED
