@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from landslide_geo.chips import landslide4sense_rgb
-from landslide_geo.chips.landslide4sense_rgb import SIZE, Patches
-from landslide_geo.config import TrainParams
+from landslide_geo.chips.landslide4sense_rgb import SIZE
+from landslide_geo.chips.split import Split
 from landslide_geo.models import Model, load_model
 from landslide_geo.scene.stretch import LocalStatistics, cell_statistics, grid_shape, stretch
 from landslide_geo.training.calibration import calibrate_histogram
@@ -28,14 +28,19 @@ SIDE = 18
 WINDOW = 2 * SIZE
 
 
-def mosaic(patches: Patches, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def mosaic(patches: Split, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """(3, y, x) float32 digital numbers and (y, x) bool truth; patches are brought to the same median brightness."""
     order = np.random.default_rng(seed).permutation(len(patches))[: SIDE * SIDE]
-    images = np.stack([patches.digital_numbers(int(i)) for i in order])
+    images = np.stack([patches.image(int(i)) for i in order])
     images *= 1000 / np.median(images, axis=(1, 2, 3), keepdims=True)
     side = SIDE * SIZE
     scene = images.reshape(SIDE, SIDE, 3, SIZE, SIZE).transpose(2, 0, 3, 1, 4).reshape(3, side, side)
-    truth = patches.masks[order].reshape(SIDE, SIDE, SIZE, SIZE).transpose(0, 2, 1, 3).reshape(side, side)
+    truth = (
+        np.stack([patches.mask(int(i)) for i in order])
+        .reshape(SIDE, SIDE, SIZE, SIZE)
+        .transpose(0, 2, 1, 3)
+        .reshape(side, side)
+    )
     return scene.astype(np.float32), truth
 
 
@@ -61,8 +66,7 @@ def scan(model: Model, scene: np.ndarray, truth: np.ndarray) -> Scores:
 
 def main(root: str, *models: str) -> None:
     """Print a line per model and position of the grid."""
-    drawn = TrainParams()
-    patches = landslide4sense_rgb.read(Path(root), "validation", test_patches=drawn.test_patches, seed=drawn.split_seed)
+    patches = Split.of("validation", landslide4sense_rgb.collection(Path(root), seed=42).batches("validation"))
     scene, truth = mosaic(patches)
     for name in models:
         model = load_model(name)

@@ -14,6 +14,7 @@ from benchmarks.polygons import Held
 from benchmarks.rounds import Rounds
 from benchmarks.scan import LIMIT, Steps
 from landslide_geo.pipeline.record import installed
+from landslide_geo.processor import cpuinfo
 
 _BEGIN, _END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 #: What decides how fast a CPU multiplies small numbers.
@@ -45,7 +46,7 @@ def machine() -> dict[str, Any]:
     import psutil
     import torch
 
-    info = _cpuinfo()
+    info = cpuinfo()
     found: dict[str, Any] = {
         "processor": info.get("model name", platform.processor() or platform.machine()),
         "cores": os.cpu_count(),
@@ -166,16 +167,6 @@ def _scan_table(steps: Steps) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _cpuinfo() -> dict[str, str]:
-    """The first processor's lines of /proc/cpuinfo; nothing on other systems."""
-    path = Path("/proc/cpuinfo")
-    if not path.exists():
-        return {}
-    first = path.read_text(encoding="utf-8").split("\n\n")[0]
-    pairs = (line.partition(":") for line in first.splitlines())
-    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _gdal() -> str:

@@ -24,7 +24,7 @@ def by_block(blocks: Sequence[str], *, validation: float, test: float, seed: int
         seed: that draws the order.
     """
     counts = Counter(blocks)
-    order = sorted(counts, key=lambda block: hashlib.sha256(f"{seed}|{block}".encode()).hexdigest())
+    order = sorted(counts, key=lambda block: _drawn(seed, block))
     of: dict[str, str] = {}
     for split, share in (("test", test), ("validation", validation)):
         taken = 0
@@ -50,3 +50,31 @@ def stratified(labels: Sequence[int], *, validation: float, seed: int) -> list[s
         (where,) = np.nonzero(of == label)
         drawn |= set(rng.permutation(where)[: round(validation * len(where))].tolist())
     return [SPLITS[1] if i in drawn else SPLITS[0] for i in range(len(of))]
+
+
+def folded(blocks: Sequence[str], positive: Sequence[bool], *, folds: int, seed: int) -> list[int]:
+    """The fold of each chip, 0 up to but not including ``folds``; chips of one block stay together.
+
+    Folds hold nearly as many chips as one another, of blocks with a positive and of the others, as far as blocks allow.
+
+    Args:
+        blocks: block of each chip.
+        positive: whether it shows a landslide.
+        folds: number of them.
+        seed: that draws which blocks come together.
+    """
+    counts, hits = Counter(blocks), Counter(block for block, hit in zip(blocks, positive, strict=True) if hit)
+    of: dict[str, int] = {}
+    for wanted in (True, False):
+        held = [0] * folds
+        own = [block for block in counts if (hits[block] > 0) == wanted]
+        # Large ones first, so that small ones can even them out.
+        for block in sorted(own, key=lambda block: (-counts[block], _drawn(seed, block))):
+            fold = min(range(folds), key=lambda number: (held[number], number))
+            of[block] = fold
+            held[fold] += counts[block]
+    return [of[block] for block in blocks]
+
+
+def _drawn(seed: int, block: str) -> str:
+    return hashlib.sha256(f"{seed}|{block}".encode()).hexdigest()

@@ -15,11 +15,19 @@ def evaluate(
         str, typer.Option("--model", metavar="NAME|DIR", help="Shipped model, or folder of a bundle or ensemble.")
     ] = "default",
     dataset: Annotated[
-        str, typer.Option("--dataset", metavar="NAME", help="landslide4sense-rgb")
+        str, typer.Option("--dataset", metavar="NAME", help="As for landslide prepare; or chips, which it wrote.")
     ] = "landslide4sense-rgb",
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="train, validation or test")] = "test",
+    calibration: Annotated[
+        Path | None,
+        typer.Option("--calibration", metavar="FILE", help="Of landslide calibrate, instead of the model's own."),
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option("--threshold", metavar="P", help="Instead of the model's own.")
+    ] = None,
+    prior: Annotated[
+        float | None,
+        typer.Option("--prior", metavar="P", help="Expected share of landslides, where it is not the training's."),
     ] = None,
     tta: Annotated[int | None, typer.Option("--tta", metavar="N", help="Symmetries averaged: 1, 2, 4 or 8.")] = None,
 ) -> None:
@@ -28,16 +36,18 @@ def evaluate(
     Example: landslide evaluate --model default --dataset landslide4sense-rgb --root landslide4sense_rgb --split test
     --out metrics.json
     """
-    from landslide_geo.models import load_ensemble
-    from landslide_geo.training.evaluate import evaluate as run
-    from landslide_geo.training.evaluate import write_metrics
+    from landslide_geo.pipeline.evaluation import evaluate_model
+    from landslide_geo.pipeline.training import write_result
 
-    metrics = run(load_ensemble(model), dataset=dataset, root=root, split=split, tta=tta, threshold=threshold)
-    write_metrics(metrics, out)
+    metrics, *_ = evaluate_model(
+        model, dataset=dataset, root=root, split=split, tta=tta, threshold=threshold, prior=prior, decision=calibration
+    )
+    write_result(out, metrics)
+    simulated = ", simulated" if metrics["simulated"] else ""
     typer.echo(
-        f"{metrics['model']} on {dataset} {split}: "
+        f"{metrics['model']} on {metrics['dataset']} {split}: "
         f"f1 {metrics['f1']:.3f}, iou {metrics['iou']:.3f}, "
         f"precision {metrics['precision']:.3f}, recall {metrics['recall']:.3f} "
-        f"at {metrics['threshold']:g} ({metrics['n']:,} pixels)"
+        f"at {metrics['threshold']:g} ({metrics['n']:,} pixels{simulated})"
     )
     typer.echo(str(out))

@@ -74,6 +74,8 @@ for name, function in (
     ("chips", chips.chips),
     ("prepare", prepare.prepare),
     ("train", train.train),
+    ("calibrate", train.calibrate),
+    ("bundle", train.bundle),
     ("evaluate", evaluate.evaluate),
     ("demo", demo.demo),
     ("doctor", doctor.doctor),

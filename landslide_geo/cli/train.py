@@ -1,4 +1,4 @@
-"""``landslide train``."""
+"""``landslide train``, ``landslide calibrate`` and ``landslide bundle``."""
 
 from __future__ import annotations
 
@@ -9,42 +9,111 @@ import typer
 
 
 def train(
-    root: Annotated[Path, typer.Option("--root", metavar="DIR", help="Folder of Landslide4Sense-RGB.")],
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Chips of landslide prepare or landslide chips.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the bundle to write.")],
     negatives: Annotated[
         Path | None,
-        typer.Option("--negatives", metavar="FILE", help="Scene without landslides, with bands B04, B03 and B02."),
+        typer.Option("--negatives", metavar="DIR", help="Chips without landslides, of which each epoch draws some."),
     ] = None,
-    params: Annotated[
-        Path | None, typer.Option("--params", metavar="FILE", help="params.yaml; its part `train` is used.")
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="One of `models` in the parameters.")
     ] = None,
+    params: Annotated[Path | None, typer.Option("--params", metavar="FILE", help="params.yaml.")] = None,
     architecture: Annotated[
-        str | None, typer.Option("--architecture", metavar="NAME", help="Another architecture than the parameters say.")
+        str | None, typer.Option("--architecture", metavar="NAME", help="Another architecture, with its defaults.")
     ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Another number of epochs.")] = None,
+    fold: Annotated[int | None, typer.Option("--fold", help="Validate on this part of the training chips.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Another seed.")] = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Start anew where an earlier run was interrupted.")
     ] = False,
 ) -> None:
-    """Train a model from scratch, calibrate it on validation, report on the test, and write its bundle.
+    """Train a network on chips and write it as a bundle; landslide calibrate and landslide bundle finish it.
 
     Without --params the defaults are those of the shipped model. Checkpoints lie in DIR.train, and a run that was
     killed goes on from the last epoch.
 
-    Example: landslide train --root landslide4sense_rgb --negatives s2_B4B3B2B8.tif --out models/mine
+    Example: landslide train --data chips/landslide4sense-rgb --negatives chips/negatives --out models/mine
     """
-    from landslide_geo.config import TrainParams, load_params, validated
-    from landslide_geo.training.card import figures
-    from landslide_geo.training.run import train as run
+    from landslide_geo.config import PipelineParams, load_params
+    from landslide_geo.errors import ParameterError
+    from landslide_geo.pipeline.training import train_model
 
-    chosen = load_params(params).train if params is not None else TrainParams()
-    changed: dict[str, object] = chosen.model_dump()
-    if architecture is not None and architecture != chosen.architecture:
-        changed |= {"architecture": architecture, "name": architecture, "arguments": {}}
-    if epochs is not None:
-        changed |= {"epochs": epochs}
-    bundle = run(
-        root, scene=negatives, out=out, params=validated(TrainParams, changed, where="train"), resume=not restart
+    changes: dict[str, object] = {"epochs": epochs, "fold": fold, "seed": seed}
+    given = {name: value for name, value in changes.items() if value is not None}
+    if architecture is not None:
+        given |= {"architecture": architecture, "name": architecture, "arguments": {}}
+    if model is not None and params is None:
+        raise ParameterError(f"--model {model}: name the parameters it stands in, as in --params params.yaml")
+    chosen = (load_params(params) if params is not None else PipelineParams()).training(model, **given)
+    bundle = train_model(data, out, negatives=negatives, params=chosen, resume=not restart, report=_epoch)
+    measured = bundle.manifest.metrics["training"]
+    if "minutes" in measured:
+        typer.echo(
+            f"{chosen.architecture}: {measured['epochs']} epochs in {measured['minutes']:g} minutes "
+            f"({measured['precision']} on {measured['accelerator']}, {measured['energy_kwh']:g} kWh)"
+        )
+    typer.echo(str(out))
+
+
+def _epoch(line: dict[str, float]) -> None:
+    """Say what is known of an epoch."""
+    validation = f", validation loss {line['val_loss']:.4f}, f1 {line['val_f1']:.3f}" if "val_f1" in line else ""
+    typer.echo(f"epoch {line['epoch']:.0f}: {line['seconds']:.0f} s, loss {line['loss']:.4f}{validation}")
+
+
+def calibrate(
+    model: Annotated[Path, typer.Argument(metavar="DIR", help="Bundle of landslide train.")],
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Chips it was trained on.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="calibration.json to write.")],
+    method: Annotated[str, typer.Option("--method", metavar="NAME", help="platt, temperature or isotonic.")] = "platt",
+    tta: Annotated[int | None, typer.Option("--tta", metavar="N", help="Symmetries averaged: 1, 2, 4 or 8.")] = None,
+) -> None:
+    """Calibrate a trained model on its validation chips, and seek its decision threshold there.
+
+    Example: landslide calibrate models/mine --data chips/landslide4sense-rgb --out models/mine.calibration.json
+    """
+    from landslide_geo.errors import ParameterError
+    from landslide_geo.pipeline.training import calibrate_model, write_result
+    from landslide_geo.training.calibration import FITS
+
+    if method not in FITS:
+        raise ParameterError(f"method {method!r}: use one of {', '.join(FITS)}")
+    decision = calibrate_model(model, data, method=method, tta=tta)  # type: ignore[arg-type]
+    told = decision.to_json()
+    write_result(out, told)
+    error = told["calibration_error"]
+    typer.echo(
+        f"threshold {told['threshold']['value']:g} (f1 {told['f1']:.3f}); calibration error {error['before']:.4f} "
+        f"before, {error['after']:.4f} after"
     )
-    typer.echo(figures({bundle.manifest.name: bundle.manifest}))
+    typer.echo(str(out))
+
+
+def bundle(
+    model: Annotated[Path, typer.Argument(metavar="DIR", help="Bundle of landslide train.")],
+    calibration: Annotated[Path, typer.Option("--calibration", metavar="FILE", help="Of landslide calibrate.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the finished bundle.")],
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metrics", metavar="SPLIT=FILE", help="Of landslide evaluate; repeatable.")
+    ] = None,
+) -> None:
+    """Finish a bundle: its calibration, threshold and scores, and its card.
+
+    Example: landslide bundle models/mine --calibration models/mine.calibration.json --metrics test=metrics.json
+    --out bundles/mine
+    """
+    from landslide_geo.errors import ParameterError
+    from landslide_geo.pipeline.training import bundle_model
+    from landslide_geo.training.card import figures
+
+    files = {}
+    for given in metrics or []:
+        split, equals, path = given.partition("=")
+        if not (split and equals and path):
+            raise ParameterError(f"--metrics {given}: give a split and a file, as in test=metrics.json")
+        files[split] = path
+    made = bundle_model(model, out, decision=calibration, metrics=files)
+    typer.echo(figures({made.manifest.name: made.manifest}))
     typer.echo(f"\n{out}")

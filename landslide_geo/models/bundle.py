@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -183,8 +184,9 @@ def _load_weights(network: nn.Module, expected: dict[str, torch.Tensor], weights
 
 
 def save_bundle(
-    directory: str | os.PathLike[str], manifest: BundleManifest, network: nn.Module, *, card: str | None = None
-) -> Bundle:
+    directory: str | os.PathLike[str], manifest: BundleManifest, network: nn.Module, *, card: str | None = None,
+    also: Mapping[str, str] | None = None,
+) -> Bundle:  # fmt: skip
     """Write a bundle and read it back; an older bundle in the same place is replaced at once and completely.
 
     Args:
@@ -192,6 +194,7 @@ def save_bundle(
         manifest: what to say about the network.
         network: whose weights to keep, stored as 16-bit floats.
         card: text of ``README.md``; none writes a short one from the manifest.
+        also: further text files by name.
 
     Raises:
         BundleError: the weights do not fit the manifest, or the folder holds something that is not a bundle.
@@ -222,6 +225,8 @@ def save_bundle(
         (staged / ITEM).write_text(json.dumps(item, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         text = card if card is not None else f"# {manifest.name}\n\n{manifest.description}\n"
         (staged / CARD).write_text(text, encoding="utf-8")
+        for name, content in (also or {}).items():
+            (staged / name).write_text(content, encoding="utf-8")
         load_bundle(staged)
         staged.chmod(0o755)  # mkdtemp makes it private, and so does safetensors its file
         for path in staged.iterdir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -33,13 +34,31 @@ class Threshold(_Part):
 
 
 class Calibration(_Part):
-    """Platt scaling: the calibrated logit is ``slope`` × the raw logit + ``intercept``."""
+    """From raw probability to calibrated one.
 
-    method: Literal["platt"] = "platt"
-    slope: float = Field(gt=0, description="above zero, so that calibration never changes an order")
-    intercept: float
+    Platt scaling: the calibrated logit is ``slope`` × the raw logit + ``intercept``. Temperature scaling is the same
+    without an intercept. Isotonic: calibrated probability by linear interpolation between ``knots``.
+    """
+
+    method: Literal["none", "platt", "temperature", "isotonic"] = "platt"
+    slope: float = Field(1.0, gt=0, description="above zero, so that calibration never changes an order")
+    intercept: float = 0.0
+    knots: tuple[tuple[float, float], ...] = Field(
+        (), description="raw and calibrated probability, both rising; isotonic only"
+    )
     prevalence: float = Field(gt=0, lt=1, description="share of landslide pixels in the data it was fitted on")
     data: str = Field(description="what it was fitted on")
+
+    @model_validator(mode="after")
+    def _rises(self) -> Calibration:
+        if (self.method == "isotonic") != bool(self.knots):
+            raise ValueError("knots belong to isotonic calibration, and to no other")
+        for (raw, known), (next_raw, next_known) in pairwise(self.knots):
+            if not (next_raw > raw and next_known >= known):
+                raise ValueError(f"knots do not rise at {next_raw}")
+        if self.knots and not (self.knots[0][1] >= 0 and self.knots[-1][1] <= 1):
+            raise ValueError("knots are probabilities, 0 to 1")
+        return self
 
 
 class Training(_Part):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.special import expit
 
 from landslide_geo.errors import ParameterError
 from landslide_geo.models.bundle import Bundle, load_bundle, open_bundle
-from landslide_geo.models.manifest import BundleManifest, Calibration
+from landslide_geo.models.manifest import BundleManifest, Calibration, Threshold
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,6 +38,11 @@ class Model:
     def sha256(self) -> str:
         """Checksum of manifest and weights."""
         return self.bundle.sha256
+
+    def decided(self, calibration: Calibration, threshold: Threshold) -> Model:
+        """The same network with another calibration and decision threshold."""
+        changed = self.manifest.model_copy(update={"calibration": calibration, "threshold": threshold})
+        return Model(replace(self.bundle, manifest=changed))
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -83,7 +89,7 @@ class Model:
         return result
 
     def calibrate(self, probability: Float32, prior: float | None = None) -> Float32:
-        """Calibrated probabilities; never changes an order.
+        """Calibrated probabilities; never reverses an order.
 
         Args:
             probability: raw, any shape, float32 in [0, 1]; NaN stays NaN.
@@ -99,7 +105,7 @@ class Model:
 
 
 def calibrated(probability: Float32, calibration: Calibration, prior: float | None = None) -> Float32:
-    """Platt scaling, then a shift of the log odds from the calibration's prevalence to ``prior`` (Saerens et al. 2002).
+    """Calibration, then a shift of the log odds from its prevalence to ``prior`` (Saerens et al. 2002).
 
     See :meth:`Model.calibrate`.
     """
@@ -108,7 +114,10 @@ def calibrated(probability: Float32, calibration: Calibration, prior: float | No
         if not 0 < prior < 1:
             raise ParameterError(f"prior {prior} is not a share; give a number between 0 and 1")
         shift += float(_logit(np.float64(prior)) - _logit(np.float64(calibration.prevalence)))
-    raw = np.clip(np.asarray(probability, np.float64), EPSILON, 1 - EPSILON)
+    raw = np.asarray(probability, np.float64)
+    if calibration.knots:
+        raw = np.interp(raw, *np.array(calibration.knots).T)
+    raw = np.clip(raw, EPSILON, 1 - EPSILON)
     logit = calibration.slope * _logit(raw) + shift
     result: Float32 = expit(logit).astype(np.float32)
     return result

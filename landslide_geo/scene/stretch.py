@@ -29,7 +29,15 @@ import numpy.typing as npt
 from landslide_geo.config import FixedParams, Normalisation, StretchParams
 from landslide_geo.errors import ParameterError
 
-__all__ = ["LocalStatistics", "StretchParams", "cell_statistics", "grid_shape", "patch_statistics", "stretch"]
+__all__ = [
+    "LocalStatistics",
+    "StretchParams",
+    "cell_statistics",
+    "grid_shape",
+    "normalised",
+    "patch_statistics",
+    "stretch",
+]
 
 Float32 = npt.NDArray[np.float32]
 
@@ -214,6 +222,19 @@ def stretch(block: Float32, row: int, col: int, statistics: LocalStatistics, par
     result: Float32 = np.subtract(block, centre, dtype=np.float32)
     result /= scale
     return np.clip(result, params.clip[0], params.clip[1], out=result)
+
+
+def normalised(values: Float32, params: Normalisation) -> Float32:
+    """A patch as a scene of its own.
+
+    Args:
+        values: (band, y, x) float32, NaN where not valid.
+        params: normalisation.
+
+    Returns:
+        (band, y, x) float32 within ``params.clip``; 0, an average pixel, where not valid.
+    """
+    return np.nan_to_num(stretch(values, 0, 0, patch_statistics(values, params), params), nan=0.0)
 
 
 def _interpolate(grid: Float32, row: int, col: int, height: int, width: int, cell: int) -> Float32:

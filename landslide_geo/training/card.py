@@ -15,9 +15,6 @@ def model_card(manifest: BundleManifest, others: Mapping[str, BundleManifest] | 
         manifest: of the bundle.
         others: bundles measured by the same code, to stand in the table.
     """
-    calibration, threshold = manifest.calibration, manifest.threshold
-    measured = manifest.metrics.get("measured", {})
-    minutes = f"; training took {measured['training_minutes']} minutes" if "training_minutes" in measured else ""
     bands = ", ".join(band.name for band in manifest.bands)
     data = "\n".join(f"- {line}" for line in manifest.training.data) or "- none: a rule"
     versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
@@ -32,19 +29,17 @@ def model_card(manifest: BundleManifest, others: Mapping[str, BundleManifest] | 
 Input: {bands} at {manifest.gsd_m[0]:g}–{manifest.gsd_m[1]:g} m (trained at {manifest.gsd_native_m:g} m). Level:
 {manifest.reflectance}.
 {_windows(manifest)}; symmetries averaged by default: {manifest.tta}.
-Decision threshold {threshold.value:g} on calibrated probability ({threshold.how}).
-Calibration: Platt scaling of the logit, slope {calibration.slope:g}, intercept {calibration.intercept:g}, at a
-prevalence of {calibration.prevalence:.1%}. Real scenes hold a far smaller share of landslides: give `--prior` where it
-is known.
+Decision threshold {manifest.threshold.value:g} on calibrated probability ({manifest.threshold.how}).
+Calibration: {_calibration(manifest)} Real scenes hold a far smaller share of landslides: give `--prior` where it is
+known.
 
 ## Figures
 
 {figures(dict(others or {}) | {manifest.name: manifest})}
 
-Pixels of all patches pooled; test patches were looked at once, after threshold and calibration were fixed on
-validation. Measured {measured.get("date", "")} on {measured.get("hardware", "")}{minutes}. False positives: share of
-pixels called landslide in a strip of a Sentinel-2 scene of Chittagong that training never met and that holds next to
-none.
+Pixels of all chips pooled. Threshold and calibration come from validation; a test is looked at once, after them. False
+positives: share of pixels called landslide in chips that hold none and that training never met.
+{_measured(manifest)}
 
 ## Data
 
@@ -54,11 +49,7 @@ Split: {manifest.training.split}. Seed {manifest.training.seed}.
 
 ## Limits
 
-- The splits of Landslide4Sense share regions. These figures say nothing about a region that was never seen.
-- Landslide4Sense includes Hokkaido: results on the Hokkaido scene are in-domain, although that scene was never
-  trained on.
-- Landslide4Sense marks fresh, bare landslides. Old, overgrown ones are not found; quarries, bare fields, roads and
-  river bars look alike in three bands, so slope and an analyst have to decide.
+{_limits(manifest)}
 
 ## Make it again
 
@@ -67,9 +58,50 @@ Split: {manifest.training.split}. Seed {manifest.training.seed}.
 Code revision {manifest.code_revision or "unknown"}; versions: {versions}.
 Floating-point order differs between processors, so weights made elsewhere differ slightly.
 
-Licence of the weights: {manifest.licence}. Landslide4Sense is published under MIT by IARAI. Contains modified
-Copernicus Sentinel data.
+Licence of the weights: {manifest.licence}.
 """
+
+
+def _calibration(manifest: BundleManifest) -> str:
+    calibration = manifest.calibration
+    how = {
+        "none": "none, probabilities are the network's own.",
+        "platt": f"Platt scaling of the logit, slope {calibration.slope:g}, intercept {calibration.intercept:g}.",
+        "temperature": f"temperature {1 / calibration.slope:.4g}.",
+        "isotonic": f"isotonic, {len(calibration.knots)} knots.",
+    }[calibration.method]
+    return f"{how} Prevalence of its data: {calibration.prevalence:.1%}."
+
+
+def _measured(manifest: BundleManifest) -> str:
+    """Sentences on when, on what and at what cost."""
+    measured, training = manifest.metrics.get("measured", {}), manifest.metrics.get("training", {})
+    told = [f"Measured on {measured['date']} on {measured['hardware']}."] if measured else []
+    if "minutes" in training:
+        told.append(
+            f"Training: {training['epochs']} epochs, {training['minutes']:g} minutes on {training['hardware']} "
+            f"({training['precision']}), {training['energy_kwh']:g} kWh, {training['co2_kg']:g} kg CO₂ by estimate."
+        )
+    if any(values.get("simulated") for values in manifest.metrics.values()):
+        told.append("**Figures from simulated chips: they say nothing about real landslides.**")
+    return "\n".join(told)
+
+
+def _limits(manifest: BundleManifest) -> str:
+    data = " ".join(manifest.training.data)
+    told = []
+    if "landslide4sense" in data.lower():
+        told += [
+            "The splits of Landslide4Sense share regions: these figures say nothing about a region never seen.",
+            "Landslide4Sense includes Hokkaido: results on the Hokkaido scene are in-domain, although that scene was "
+            "never trained on. It is published under MIT by IARAI. Contains modified Copernicus Sentinel data.",
+            "Landslide4Sense marks fresh, bare landslides. Old, overgrown ones are not found; quarries, bare fields, "
+            "roads and river bars look alike in three bands, so slope and an analyst have to decide.",
+        ]
+    if "simulated" in data:
+        told.append("Trained on simulated chips: for trying things out, not for maps.")
+    told.append("Figures hold for chips like those named above; compare on ground of your own before use.")
+    return "\n".join(f"- {line}" for line in told)
 
 
 def figures(bundles: Mapping[str, BundleManifest]) -> str:
@@ -84,10 +116,11 @@ def figures(bundles: Mapping[str, BundleManifest]) -> str:
             continue
         strip: dict[str, Any] = manifest.metrics.get("hard_negatives_held_out", {})
         auc = "–" if test["auc"] is None else f"{test['auc']:.4f}"
-        share = f"{strip['false_positive_share']:.2%}" if strip else "–"
+        share = strip.get("false_positive_share", strip.get("predicted_share"))
+        strip_told = "–" if share is None else f"{share:.2%}"
         lines.append(
             f"| {name} | {test['f1']:.3f} | {test['iou']:.3f} | {test['precision']:.3f} | {test['recall']:.3f} "
-            f"| {auc} | {validation['f1']:.3f} | {test['threshold']:g} | {share} |"
+            f"| {auc} | {validation['f1']:.3f} | {test['threshold']:g} | {strip_told} |"
         )
     return "\n".join(lines)
 

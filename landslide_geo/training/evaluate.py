@@ -1,45 +1,32 @@
-"""Scores of a bundle on a labelled dataset. Needs nothing but the core installation.
+"""Scores of a model on labelled chips. Needs nothing but the core installation.
 
-Patches are normalised as a scene of their own, predicted whole, averaged over the symmetries of the square, calibrated,
-and every valid pixel of all patches is counted once: F1 and IoU are of the pooled pixels, not means over patches.
+Chips are normalised each as a scene of its own, predicted whole, averaged over the symmetries of the square and
+calibrated. Every valid pixel of all chips is counted once: F1 and IoU are of the pooled pixels, not means over chips.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from landslide_geo.chips import landslide4sense_rgb
 from landslide_geo.chips.augment import TTA_SYMMETRIES, symmetry, undo_symmetry
-from landslide_geo.chips.landslide4sense_rgb import BANDS, SPLITS, Patches
-from landslide_geo.config import Normalisation, TrainParams
-from landslide_geo.errors import DatasetError, OutputError, ParameterError
+from landslide_geo.chips.split import Split
+from landslide_geo.config import FixedParams, Normalisation
+from landslide_geo.errors import ParameterError
 from landslide_geo.models import Ensemble, Model
-from landslide_geo.scene.stretch import patch_statistics, stretch
+from landslide_geo.scene.stretch import normalised
 from landslide_geo.training.calibration import calibrate_histogram, expected_calibration_error
 from landslide_geo.training.metrics import Histogram
 
-DATASETS: Final = ("landslide4sense-rgb",)
 Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
-
-def normalise(patches: Patches, params: Normalisation) -> npt.NDArray[np.float32]:
-    """Every patch as a scene of its own: (N, band, y, x) float32, zero where not valid."""
-    result = np.empty(patches.images.shape, np.float32)
-    for i in range(len(patches)):
-        values = patches.digital_numbers(i)
-        result[i] = np.nan_to_num(stretch(values, 0, 0, patch_statistics(values, params), params), nan=0.0)
-    return result
+#: Chips per call of a network.
+_BATCH = 16
 
 
 def averaged(predict: Predict, batch: npt.NDArray[np.float32], tta: int) -> npt.NDArray[np.float32]:
@@ -53,25 +40,36 @@ def averaged(predict: Predict, batch: npt.NDArray[np.float32], tta: int) -> npt.
     return total / np.float32(len(TTA_SYMMETRIES[tta]))
 
 
-def raw_histogram(
-    predict: Predict, patches: Patches, *, normalisation: Normalisation, tta: int, batch_size: int = 16
-) -> Histogram:
+def raw_probabilities(predict: Predict, chips: Split, how: Normalisation, *, tta: int) -> npt.NDArray[np.float32]:
+    """(N, y, x) float32 raw probabilities of some chips, which are normalised and averaged over symmetries."""
+    images = np.stack([normalised(chips.image(index), how) for index in range(len(chips))])
+    result: npt.NDArray[np.float32] = np.clip(averaged(predict, images, tta)[:, 0], 0, 1)
+    return result
+
+
+def raw_histogram(predict: Predict, chips: Split, how: Normalisation, *, tta: int) -> Histogram:
     """Histogram of raw probabilities over all valid pixels.
 
     Args:
         predict: (N, band, y, x) float32 normalised → (N, 1, y, x) float32 in [0, 1].
-        patches: labelled patches.
-        normalisation: of the model.
+        chips: labelled.
+        how: normalisation of the model.
         tta: symmetries averaged.
-        batch_size: patches per call.
     """
     histogram = Histogram()
-    images = normalise(patches, normalisation)
-    for start in range(0, len(patches), batch_size):
-        part = slice(start, start + batch_size)
-        probability = averaged(predict, images[part], tta)[:, 0]
-        histogram.add(np.clip(probability, 0, 1), patches.masks[part], patches.valid[part])
+    for part in batches(chips):
+        _count(histogram, raw_probabilities(predict, part, how, tta=tta), part)
     return histogram
+
+
+def batches(chips: Split) -> list[Split]:
+    """The same chips, a few at a time."""
+    return [chips.at(range(start, min(start + _BATCH, len(chips)))) for start in range(0, len(chips), _BATCH)]
+
+
+def _count(histogram: Histogram, probability: npt.NDArray[np.float32], chips: Split) -> None:
+    for index in range(len(chips)):
+        histogram.add(probability[index], chips.mask(index), chips.valid(index))
 
 
 @dataclass(frozen=True)
@@ -90,6 +88,7 @@ class Scores:
     auc: float | None
     average_precision: float | None
     calibration_error: float
+    confusion: dict[str, int]
 
     @classmethod
     def of(cls, histogram: Histogram, *, threshold: float, patches: int) -> Scores:
@@ -109,6 +108,7 @@ class Scores:
             auc=None if np.isnan(auc) else _short(auc),
             average_precision=None if np.isnan(ap) else _short(ap),
             calibration_error=_short(expected_calibration_error(histogram)),
+            confusion=asdict(counts),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -116,132 +116,74 @@ class Scores:
         return asdict(self)
 
 
-def mean_histogram(ensemble: Ensemble, patches: Patches, *, tta: int, batch_size: int = 16) -> Histogram:
-    """Histogram of an ensemble's probabilities, the weighted mean of calibrated ones, over all valid pixels.
+def probabilities(
+    model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None
+) -> npt.NDArray[np.float32]:
+    """(N, y, x) float32 calibrated probabilities of some chips; of an ensemble the weighted mean.
 
     Args:
-        ensemble: its members see the patches each in its own normalisation.
-        patches: labelled patches.
-        tta: symmetries that each member is averaged over.
-        batch_size: patches per call.
+        model: members of an ensemble see the chips each in its own normalisation.
+        chips: few enough to be held in memory; `batches` cuts them.
+        tta: symmetries that each member is averaged over; none: the model's own.
+        prior: expected share of landslide pixels; none keeps that of the calibration.
+
+    Raises:
+        DatasetError: the chips lack a band.
+        ParameterError: their units are others than those the model was trained on.
     """
+    members, over = _members(model, tta)
+    whole = sum(weight for _, weight in members)
+    mean = np.zeros((len(chips), chips.size, chips.size), np.float64)
+    for member, weight in members:
+        own = _own(member, chips)
+        raw = raw_probabilities(member.probabilities, own, member.manifest.normalisation, tta=over)
+        mean += weight / whole * member.calibrate(raw, prior)
+    return mean.astype(np.float32)
+
+
+def histogram_of(
+    model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None
+) -> Histogram:
+    """Histogram of calibrated probabilities over all valid pixels; arguments as of `probabilities`."""
+    if isinstance(model, Model) and prior is None:
+        # A bin moves as a whole: thousands of chips are calibrated at once.
+        manifest = model.manifest
+        over = manifest.tta if tta is None else tta
+        raw = raw_histogram(model.probabilities, _own(model, chips), manifest.normalisation, tta=over)
+        return calibrate_histogram(raw, manifest.calibration)
     histogram = Histogram()
-    whole = sum(weight for _, weight in ensemble.models)
-    for start in range(0, len(patches), batch_size):
-        part = slice(start, start + batch_size)
-        some = Patches(patches.ids[part], patches.images[part], patches.masks[part], patches.valid[part])
-        mean = np.zeros(some.masks.shape, np.float64)
-        for model, weight in ensemble.models:
-            raw = averaged(model.probabilities, normalise(some, model.manifest.normalisation), tta)[:, 0]
-            mean += weight / whole * model.calibrate(np.clip(raw, 0, 1))
-        histogram.add(mean.astype(np.float32), some.masks, some.valid)
+    for part in batches(chips):
+        _count(histogram, probabilities(model, part, tta=tta, prior=prior), part)
     return histogram
 
 
 def score(
-    model: Model | Ensemble, patches: Patches, *, tta: int | None = None, threshold: float | None = None
-) -> Scores:
-    """Scores of a model or an ensemble on patches, at its own threshold and with its own symmetries unless said."""
-    for member in [member for member, _ in model.models] if isinstance(model, Ensemble) else [model]:
-        if member.bands != BANDS:
-            raise ParameterError(
-                f"model {member.manifest.name!r} takes the bands {', '.join(member.bands)}; these patches have "
-                f"{', '.join(BANDS)}"
-            )
+    model: Model | Ensemble, chips: Split, *, tta: int | None = None, threshold: float | None = None,
+    prior: float | None = None,
+) -> Scores:  # fmt: skip
+    """Scores on chips, at the model's own threshold and with its own symmetries unless said."""
+    histogram = histogram_of(model, chips, tta=tta, prior=prior)
+    return Scores.of(histogram, threshold=model.threshold if threshold is None else threshold, patches=len(chips))
+
+
+def _members(model: Model | Ensemble, tta: int | None) -> tuple[tuple[tuple[Model, float], ...], int]:
     if isinstance(model, Ensemble):
-        histogram = mean_histogram(model, patches, tta=model.tta if tta is None else tta)
-    else:
-        manifest = model.manifest
-        raw = raw_histogram(
-            model.probabilities, patches, normalisation=manifest.normalisation, tta=manifest.tta if tta is None else tta
-        )
-        histogram = calibrate_histogram(raw, manifest.calibration)
-    return Scores.of(histogram, threshold=model.threshold if threshold is None else threshold, patches=len(patches))
+        return model.models, model.tta if tta is None else tta
+    return ((model, 1.0),), model.manifest.tta if tta is None else tta
 
 
-def evaluate(
-    model: Model | Ensemble,
-    *,
-    dataset: str,
-    root: Path,
-    split: str,
-    tta: int | None = None,
-    threshold: float | None = None,
-) -> dict[str, Any]:
-    """The content of ``metrics.json``.
-
-    Args:
-        model: to score; one from :func:`landslide_geo.models.load_ensemble` may be a single model.
-        dataset: one of :data:`DATASETS`.
-        root: folder of the dataset.
-        split: ``train``, ``validation`` or ``test``.
-        tta: symmetries averaged; none: the model's own.
-        threshold: on calibrated probability; none: the model's own.
-
-    Raises:
-        DatasetError: no such dataset or split, or the folder is not laid out as the dataset is.
-        ParameterError: the model takes other bands.
-    """
-    if dataset not in DATASETS:
-        raise DatasetError(f"dataset {dataset!r} is not known; use one of {', '.join(DATASETS)}")
-    known = next((name for name in SPLITS if name == split), None)
-    if tta is not None and tta not in TTA_SYMMETRIES:
-        raise ParameterError(f"tta {tta}: use one of {', '.join(map(str, TTA_SYMMETRIES))}")
-    if threshold is not None and not 0 < threshold < 1:
-        raise ParameterError(f"threshold {threshold}: give a probability between 0 and 1")
-    if known is None:
-        raise DatasetError(f"split {split!r} is not known; use one of {', '.join(SPLITS)}")
-    drawn = TrainParams()
-    patches = landslide4sense_rgb.read(root, known, test_patches=drawn.test_patches, seed=drawn.split_seed)
-    if isinstance(model, Ensemble) and model.sha256 == model.models[0][0].sha256:
-        model = model.models[0][0]  # a model as an ensemble of one
-    scores = score(model, patches, tta=tta, threshold=threshold)
-    if isinstance(model, Ensemble):
-        name, usual = model.name, model.tta
-        seed: Any = [member.manifest.training.seed for member, _ in model.models]
-    else:
-        name, usual, seed = model.manifest.name, model.manifest.tta, model.manifest.training.seed
-    return scores.to_json() | {
-        "unit": "pixel",
-        "model": name,
-        "model_sha256": model.sha256,
-        "dataset": dataset,
-        "split": split,
-        "split_seed": drawn.split_seed,
-        "test_patches": drawn.test_patches,
-        "tta": usual if tta is None else tta,
-        "seed": seed,
-        "hardware": hardware(),
-    }
-
-
-def hardware() -> str:
-    """Processor and number of cores, for figures that are reported."""
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return f"{name}, {os.cpu_count()} cores, no GPU"
+def _own(model: Model, chips: Split) -> Split:
+    """The chips with the bands of a model."""
+    own = chips.taking(model.bands)
+    if isinstance(model.manifest.normalisation, FixedParams):
+        # Local normalisation takes any linear unit, a fixed one only its own.
+        for band, unit in zip(model.manifest.bands, own.units, strict=True):
+            if band.unit != unit:
+                raise ParameterError(
+                    f"model {model.manifest.name!r} takes {band.name} in {band.unit}; these chips have it in {unit}"
+                )
+    return own
 
 
 def _short(value: float) -> float:
     return round(float(value), 5)
-
-
-def write_metrics(metrics: dict[str, Any], out: Path) -> None:
-    """Write ``metrics.json``, in one step.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    staged = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        staged.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        staged.replace(out)
-    except OSError as error:
-        with suppress(OSError):
-            staged.unlink()
-        raise OutputError(f"{out}: cannot be written ({error.strerror}); name another --out") from None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
 
 import torch
 from torch.nn import functional
@@ -106,9 +105,6 @@ def bce_lovasz(
 ) -> torch.Tensor:
     """Cross-entropy plus the Lovász hinge of the whole batch."""
     return bce(logits, mask, valid) + dice_weight * lovasz(logits, mask, valid)
-
-
-LOSSES: Final[dict[str, Loss]] = {"bce": bce, "bce_dice": bce_dice, "bce_lovasz": bce_lovasz}
 
 
 def loss_function(params: LossParams) -> Loss:

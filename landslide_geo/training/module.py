@@ -9,33 +9,57 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from landslide_geo.config import TrainParams
 from landslide_geo.models.registry import build
-from landslide_geo.training.losses import LOSSES
+from landslide_geo.training.losses import loss_function, sample_losses
 from landslide_geo.training.metrics import Histogram
+
+#: Steps after which the average of the weights begins: random initial weights would linger in it.
+_YOUNG = 200
+
+
+class _Average:
+    """Exponential average of weights; PyTorch's own function cannot travel to another process."""
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+
+    def __call__(self, *values: Any) -> None:
+        get_ema_multi_avg_fn(self.decay)(*values)
 
 
 class Segmenter(lightning.LightningModule):
-    """Trains a network of the registry on batches of image, mask and validity.
+    """Trains a network of the registry on batches of image, mask, validity and number of the chip.
 
     The average of the weights, batch statistics included, is what is validated and kept; it is part of the checkpoint.
+
+    Args:
+        params: of training.
+        bands: of the input.
+        chips: number of labelled chips, whose losses are remembered.
+        steps: of the optimizer in an epoch.
     """
 
-    def __init__(self, params: TrainParams, *, bands: int) -> None:
+    def __init__(self, params: TrainParams, *, bands: int, chips: int = 0, steps: int = 1) -> None:
         super().__init__()
-        self.params = params
+        self.params, self.steps = params, steps
         self.network = build(params.architecture, bands=bands, arguments=params.arguments).to(
             memory_format=torch.channels_last  # type: ignore[call-overload]
         )
         self.average = (
-            AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(params.ema_decay), use_buffers=True)
+            AveragedModel(self.network, multi_avg_fn=_Average(params.ema_decay), use_buffers=True)
             if params.ema_decay is not None
             else None
         )
-        self.loss = LOSSES[params.loss]
+        if self.average is not None:
+            self.average.requires_grad_(False)
+        self.loss = loss_function(params.loss)
+        self.losses: torch.Tensor
+        self.register_buffer("losses", torch.full((chips,), math.nan))
         self.histogram = Histogram()
 
     @property
@@ -44,19 +68,31 @@ class Segmenter(lightning.LightningModule):
         module: nn.Module = self.network if self.average is None else self.average.module
         return module
 
+    def last_losses(self) -> NDArray[np.float64]:
+        """(N,) last loss of each labelled chip, NaN where there is none yet."""
+        return self.losses.double().cpu().numpy()
+
     def training_step(self, batch: Any, _: int) -> torch.Tensor:
         """Loss of one batch."""
-        image, mask, valid = batch
+        image, mask, valid, index = batch
         logits = self.network(image.contiguous(memory_format=torch.channels_last)).float()
         loss = self.loss(logits, mask, valid)
-        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=len(image))
+        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=len(image), sync_dist=True)
+        if self.params.hard_share:
+            self._remember(index, logits.detach(), mask, valid)
         return loss
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    def _remember(self, index: torch.Tensor, logits: torch.Tensor, mask: torch.Tensor, valid: torch.Tensor) -> None:
+        own = sample_losses(logits, mask, valid)
+        # Each process knows the losses of its own chips; all draw from the losses of all.
+        index, own = (torch.as_tensor(self.all_gather(value)).reshape(-1) for value in (index, own))
+        labelled = index < len(self.losses)
+        self.losses[index[labelled]] = own[labelled].to(self.losses.dtype)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Take the new weights into the average; young averages follow fast."""
-        if self.average is not None:
-            step = self.global_step
-            if step < 200:  # random initial weights would linger for many steps
+        if self.average is not None and (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0:
+            if self.global_step < _YOUNG:
                 self.average.n_averaged.zero_()
             self.average.update_parameters(self.network)
 
@@ -66,10 +102,12 @@ class Segmenter(lightning.LightningModule):
 
     def validation_step(self, batch: Any, _: int) -> None:
         """Count the kept network's probabilities."""
-        image, mask, valid = batch
+        image, mask, valid, _ = batch
         self.best.eval()
-        probability = torch.sigmoid(self.best(image.contiguous(memory_format=torch.channels_last)).float())
-        self.histogram.add(probability.numpy(), mask.numpy() > 0.5, valid.numpy() > 0.5)
+        logits = self.best(image.contiguous(memory_format=torch.channels_last)).float()
+        self.log("val_loss", self.loss(logits, mask, valid), batch_size=len(image), sync_dist=True)
+        probability = torch.sigmoid(logits).cpu().numpy()
+        self.histogram.add(probability, mask.cpu().numpy() > 0.5, valid.cpu().numpy() > 0.5)
 
     def on_validation_epoch_end(self) -> None:
         """Log F1 at the best threshold, and AUC."""
@@ -82,20 +120,20 @@ class Segmenter(lightning.LightningModule):
                 "val_iou": counts.iou,
                 "val_auc": 0.0 if np.isnan(auc) else auc,
                 "val_threshold": threshold,
-            }
+            },
+            sync_dist=True,
         )
 
     def configure_optimizers(self) -> Any:
-        """AdamW without decay on norms and biases, and a learning rate per step."""
+        """Adam or AdamW without decay on norms and biases, and a learning rate per step."""
         decay = [p for p in self.network.parameters() if p.ndim > 1]
         plain = [p for p in self.network.parameters() if p.ndim <= 1]
-        optimizer = torch.optim.AdamW(
+        kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[self.params.optimizer]
+        optimizer = kind(
             [{"params": decay, "weight_decay": self.params.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-            lr=self.params.learning_rate,
+            lr=self.params.lr,
         )
-        total = int(self.trainer.estimated_stepping_batches)
-        factor = learning_rate_factor(self.params, total // (self.params.epochs + self.params.late_epochs))
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, learning_rate_factor(self.params, self.steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
@@ -110,13 +148,13 @@ def learning_rate_factor(params: TrainParams, steps: int) -> Callable[[int], flo
     main, late = steps * params.epochs, steps * params.late_epochs
 
     def cosine(done: float) -> float:
-        return 0.005 + 0.995 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+        return params.least_lr + (1 - params.least_lr) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
     def factor(step: int) -> float:
         if step < warmup:
             return (step + 1) / warmup
         if step >= main and late:
-            return params.late_learning_rate / params.learning_rate * cosine((step - main) / late)
+            return params.late_lr / params.lr * cosine((step - main) / late)
         return 1.0 if params.schedule == "constant" else cosine((step - warmup) / max(1, main - warmup))
 
     return factor

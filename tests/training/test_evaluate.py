@@ -1,212 +1,115 @@
-"""`landslide evaluate` and `landslide train`: what they write, what they need, and what they say about wrong input."""
+"""Scores of models on chips: averaging over symmetries, ensembles, units, and what shipped models say of themselves."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
-from PIL import Image
-from typer.testing import CliRunner
+from squares import chips
 
 from landslide_geo.chips import landslide4sense_rgb
-from landslide_geo.chips.landslide4sense_rgb import Patches
-from landslide_geo.cli import models
-from landslide_geo.cli.evaluate import evaluate as evaluate_command
-from landslide_geo.cli.train import train as train_command
-from landslide_geo.config import TrainParams
-from landslide_geo.errors import DatasetError, OutputError, ParameterError
-from landslide_geo.models import (
-    EnsembleManifest,
-    EnsembleMember,
-    find_bundle,
-    list_bundles,
-    load_ensemble,
-    load_model,
-    save_ensemble,
-)
-from landslide_geo.models.manifest import Threshold
-from landslide_geo.training.evaluate import averaged, evaluate, normalise, score, write_metrics
+from landslide_geo.chips.split import Split
+from landslide_geo.config import FixedParams
+from landslide_geo.errors import DatasetError, ParameterError
+from landslide_geo.models import Ensemble, Model, list_bundles, load_model
+from landslide_geo.scene.stretch import normalised
+from landslide_geo.training.evaluate import averaged, histogram_of, probabilities, score
 
 RULE = "red_minus_green"
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset of green patches with a red square each, laid out as Landslide4Sense-RGB."""
-    folder = tmp_path_factory.mktemp("dataset")
-    rng = np.random.default_rng(0)
-    for split, count in {"train": TrainParams().test_patches + 2, "validation": 8}.items():
-        for kind in ("images", "masks"):
-            (folder / split / kind).mkdir(parents=True)
-        for number in range(count):
-            picture = rng.normal((40, 50, 50), 4, (128, 128, 3)).clip(0, 255).astype(np.uint8)
-            mask = np.zeros((128, 128), np.uint8)
-            picture[20:50, 30:60, 0] = 230
-            mask[20:50, 30:60] = 255
-            Image.fromarray(picture).save(folder / split / "images" / f"image_{number}.png", compress_level=1)
-            Image.fromarray(mask).save(folder / split / "masks" / f"mask_{number}.png", compress_level=1)
-    return folder
+def test_averaging_over_symmetries_undoes_them() -> None:
+    batch = np.random.default_rng(0).random((2, 3, 16, 16), dtype=np.float32)
+    for tta in (1, 2, 4, 8):
+        np.testing.assert_allclose(averaged(lambda b: b[:, :1] * 0.5, batch, tta), batch[:, :1] * 0.5, rtol=1e-6)
 
 
-def app() -> typer.Typer:
-    result = typer.Typer()
-    result.command("evaluate")(evaluate_command)
-    result.command("train")(train_command)
-    return result
+def test_the_rule_finds_red_squares_and_scores_are_those_of_its_probabilities() -> None:
+    model, found = load_model(RULE), chips(20, 0)
+    scores = score(model, found)
+    assert scores.f1 > 0.9
+    assert scores.n == 20 * 64 * 64
+    assert scores.patches == 20
+    positive = probabilities(model, found) >= model.threshold
+    truth = np.stack([found.mask(index) for index in range(20)])
+    f1 = 2 * (positive & truth).sum() / (positive.sum() + truth.sum())
+    assert scores.f1 == pytest.approx(f1, abs=5e-3)
+    assert scores.confusion["tp"] + scores.confusion["fn"] == truth.sum()
+    assert scores.prevalence == pytest.approx(truth.mean(), abs=1e-5)
 
 
-def test_evaluate_writes_the_metrics_of_the_contract(root: Path, tmp_path: Path) -> None:
-    out = tmp_path / "new" / "metrics.json"
-    arguments = ["evaluate", "--model", RULE, "--root", str(root), "--split", "validation", "--out", str(out)]
-    done = CliRunner().invoke(app(), arguments, catch_exceptions=False)
-    assert done.exit_code == 0
-    metrics = json.loads(out.read_text())
-    assert {"f1", "iou", "precision", "recall", "threshold", "n"} <= set(metrics)
-    assert metrics["f1"] > 0.98
-    assert metrics["n"] == 8 * 128 * 128
-    assert metrics["prevalence"] == pytest.approx(900 / 128**2, abs=1e-4)
-    assert metrics["model_sha256"] == load_model(RULE).sha256
-    assert [path.name for path in out.parent.iterdir()] == ["metrics.json"]
+def test_an_ensemble_is_the_weighted_mean_of_its_members() -> None:
+    rule, network, found = load_model(RULE), load_model("default"), chips(6, 1)
+    both = Ensemble(Path(), "both", ((network, 3.0), (rule, 1.0)), 0.3, 1, "", {})
+    expected = np.zeros((6, 64, 64))
+    for model, share in ((network, 0.75), (rule, 0.25)):
+        images = np.stack([normalised(found.image(index), model.manifest.normalisation) for index in range(6)])
+        expected += share * model.calibrate(averaged(model.probabilities, images, 1)[:, 0])
+    np.testing.assert_allclose(probabilities(both, found), expected, atol=1e-5)
+    assert histogram_of(both, found).at(0.3).tp == (expected[[found.mask(i) for i in range(6)]] >= 0.3).sum()
 
 
-def test_train_makes_a_bundle_of_the_rule(root: Path, tmp_path: Path) -> None:
-    out = tmp_path / "rule"
-    arguments = ["train", "--root", str(root), "--architecture", RULE, "--out", str(out)]
-    done = CliRunner().invoke(app(), arguments, catch_exceptions=False)
-    assert done.exit_code == 0
-    assert RULE in done.stdout
-    model = load_model(out)
-    assert model.manifest.metrics["test"]["f1"] == pytest.approx(1.0)
-    # No scene was given, so no false positives were measured and none are claimed.
-    assert "hard_negatives_held_out" not in model.manifest.metrics
+def test_a_prior_lowers_probabilities_and_keeps_their_order() -> None:
+    model, found = load_model(RULE), chips(4, 2)
+    usual, rare = probabilities(model, found), probabilities(model, found, prior=0.001)
+    assert rare.mean() < usual.mean()
+    order = np.argsort(usual, axis=None, kind="stable")
+    assert (np.diff(rare.ravel()[order].astype(float)) >= -1e-6).all()
+    assert score(model, found, prior=0.001).predicted_share < score(model, found).predicted_share
 
 
-def test_train_takes_its_parameters_from_a_file(root: Path, tmp_path: Path) -> None:
-    pytest.importorskip("lightning")
-    (tmp_path / "params.yaml").write_text(
-        "train: {name: tiny, arguments: {encoder: tu-resnet10t, decoder_channels: [16, 8, 8, 8, 8]}, epochs: 1,"
-        " late_epochs: 1, batch_size: 2, tta: 1, threads: 1}"
-    )
-    out = tmp_path / "tiny"
-    arguments = ["train", "--root", str(root), "--params", str(tmp_path / "params.yaml"), "--out", str(out)]
-    assert CliRunner().invoke(app(), arguments, catch_exceptions=False).exit_code == 0
-    manifest = load_model(out).manifest
-    assert manifest.name == "tiny"
-    assert manifest.training.parameters["late_epochs"] == 1
-    assert len((tmp_path / "tiny.train" / "history.jsonl").read_text().splitlines()) == 2
-    card = (out / "README.md").read_text()
-    assert "| tiny |" in card
-    assert "| red_minus_green |" in card
-
-
-def test_wrong_requests_are_named(root: Path, tmp_path: Path) -> None:
-    model = load_model(RULE)
-    with pytest.raises(DatasetError, match="'bijou' is not known; use one of landslide4sense-rgb"):
-        evaluate(model, dataset="bijou", root=root, split="test")
-    with pytest.raises(DatasetError, match="split 'all' is not known; use one of train, validation, test"):
-        evaluate(model, dataset="landslide4sense-rgb", root=root, split="all")
-    with pytest.raises(ParameterError, match="tta 3: use one of 1, 2, 4, 8"):
-        evaluate(model, dataset="landslide4sense-rgb", root=root, split="test", tta=3)
-    with pytest.raises(ParameterError, match="threshold"):
-        evaluate(model, dataset="landslide4sense-rgb", root=root, split="test", threshold=1.0)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"):
-        write_metrics({}, tmp_path / "file" / "metrics.json")
+def test_bands_are_found_by_name_and_units_of_fixed_statistics_are_checked() -> None:
+    model, found = load_model(RULE), chips(2, 3)
+    assert score(model, found.taking(["blue", "green", "red"])) == score(model, found)
+    with pytest.raises(DatasetError, match="no band green"):
+        score(model, found.taking(["red", "blue"]))
+    fixed = FixedParams(centre=(0, 0, 0), scale=(1, 1, 1))
+    manifest = model.manifest.model_copy(update={"normalisation": fixed})
+    other = Model(model.bundle.__class__(model.bundle.directory, manifest, ""))
+    with pytest.raises(ParameterError, match=r"takes red in any linear unit.*these chips have it in digital number"):
+        score(other, found)
 
 
 def test_evaluation_needs_only_the_core() -> None:
     code = (
-        "import sys; import landslide_geo.training.evaluate, landslide_geo.training.run, landslide_geo.cli.train; "
-        "sys.exit(any(name in sys.modules for name in ('lightning', 'torchmetrics', 'h5py')))"
+        "import sys; import landslide_geo.pipeline.evaluation, landslide_geo.pipeline.training, "
+        "landslide_geo.cli.train; "
+        "sys.exit(any(name in sys.modules for name in ('lightning', 'torchmetrics', 'h5py', 'codecarbon')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def on_real_chips(mirror: Path, split: str) -> Split:
+    collection = landslide4sense_rgb.collection(mirror / "landslide4sense_rgb", seed=42)
+    return Split.of(split, collection.batches(split))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list_bundles())
 def test_shipped_models_score_as_their_bundles_say(mirror: Path, name: str) -> None:
     model = load_model(name)
-    found = evaluate(model, dataset="landslide4sense-rgb", root=mirror / "landslide4sense_rgb", split="test")
+    found = score(model, on_real_chips(mirror, "test")).to_json()
     said = model.manifest.metrics["test"]
     for key in ("f1", "iou", "precision", "recall", "auc"):
         assert found[key] == pytest.approx(said[key], abs=2e-3)
 
 
+def test_the_rule_scores_on_the_real_test_as_its_bundle_says(mirror: Path) -> None:
+    model = load_model(RULE)
+    found = score(model, on_real_chips(mirror, "test")).to_json()
+    said = model.manifest.metrics["test"]
+    for key in ("f1", "iou", "precision", "recall", "auc"):
+        assert found[key] == pytest.approx(said[key], abs=2e-3)
+    assert found["n"] == 200 * 128 * 128
+
+
 def test_the_shipped_model_beats_the_rule_on_a_part_of_validation(mirror: Path) -> None:
-    drawn = TrainParams()
-    root = mirror / "landslide4sense_rgb"
-    whole = landslide4sense_rgb.read(root, "validation", test_patches=drawn.test_patches, seed=drawn.split_seed)
-    part = np.s_[::20]
-    patches = Patches(whole.ids[part], whole.images[part], whole.masks[part], whole.valid[part])
-    scores = {name: score(load_model(name), patches) for name in ("default", RULE)}
+    whole = on_real_chips(mirror, "validation")
+    part = whole.at(range(0, len(whole), 20))
+    scores = {name: score(load_model(name), part) for name in ("default", RULE)}
     assert scores["default"].f1 > scores[RULE].f1 + 0.05
     assert scores["default"].auc is not None
     assert scores["default"].auc > 0.95
-
-
-def ensemble(folder: Path, **weights: float) -> Path:
-    manifest = EnsembleManifest(
-        name="both",
-        description="the network and the rule",
-        members=tuple(EnsembleMember(bundle=bundle, weight=weight) for bundle, weight in weights.items()),
-        threshold=Threshold(value=load_model(RULE).threshold, how="for this test"),
-        metrics={"test": {"f1": 0.7}},
-        licence="CC0-1.0",
-        created="2026-11-21T00:00:00Z",
-    )
-    save_ensemble(folder, manifest)
-    return folder
-
-
-def metrics(root: Path, model: str | Path, out: Path) -> dict[str, object]:
-    arguments = ["evaluate", "--model", str(model), "--root", str(root), "--split", "validation", "--out", str(out)]
-    done = CliRunner().invoke(app(), arguments, catch_exceptions=False)
-    assert done.exit_code == 0
-    return json.loads(out.read_text())
-
-
-def test_an_ensemble_is_scored_by_the_mean_of_its_members(root: Path, tmp_path: Path) -> None:
-    alone = metrics(root, RULE, tmp_path / "alone.json")
-    twice = metrics(root, ensemble(tmp_path / "twice", red_minus_green=1), tmp_path / "twice.json")
-    for key in ("f1", "iou", "n", "threshold", "prevalence", "tta"):
-        assert twice[key] == pytest.approx(alone[key], abs=2e-3), "an ensemble of the rule alone is the rule"
-    assert twice["model"] == "both"
-    both = ensemble(tmp_path / "both", default=3, red_minus_green=1)
-    drawn = TrainParams()
-    patches = landslide4sense_rgb.read(root, "validation", test_patches=drawn.test_patches, seed=drawn.split_seed)
-    members = load_ensemble(both).models
-    expected = np.zeros(patches.masks.shape)
-    for (model, _), share in zip(members, (0.75, 0.25), strict=True):
-        images = normalise(patches, model.manifest.normalisation)
-        expected += share * model.calibrate(averaged(model.probabilities, images, 1)[:, 0])
-    positive = expected >= load_ensemble(both).threshold
-    f1 = 2 * (positive & patches.masks).sum() / (positive.sum() + patches.masks.sum())
-    found = metrics(root, both, tmp_path / "both.json")
-    assert found["f1"] == pytest.approx(f1, abs=2e-3)
-    assert found["model_sha256"] == load_ensemble(both).sha256
-    assert found["seed"] == [model.manifest.training.seed for model, _ in members]
-
-
-def test_models_list_and_show_know_ensembles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    both = ensemble(tmp_path / "shipped/both", default=3, red_minus_green=1)
-    shown = CliRunner().invoke(models.app, ["show", str(both)], catch_exceptions=False).stdout
-    for words in ("weight 3", "red_minus_green", "Decision threshold 0.13", "f1 0.7", load_ensemble(both).sha256):
-        assert words in shown
-    as_json = CliRunner().invoke(models.app, ["show", str(both), "--json"], catch_exceptions=False).stdout
-    assert json.loads(as_json)["members"][0] == {"bundle": "default", "weight": 3}
-    for name in list_bundles():
-        (tmp_path / "shipped" / name).symlink_to(find_bundle(name))
-        assert (
-            find_bundle(name).joinpath("README.md").read_text().rstrip()
-            in CliRunner().invoke(models.app, ["show", name], catch_exceptions=False).stdout
-        )
-    monkeypatch.setattr("landslide_geo.models.bundle.shipped_directory", lambda: tmp_path / "shipped")
-    monkeypatch.setenv("COLUMNS", "200")
-    listed = CliRunner().invoke(models.app, ["list"], catch_exceptions=False).stdout
-    assert "ensemble of default, red_minus_green" in listed
-    assert "0.700" in listed

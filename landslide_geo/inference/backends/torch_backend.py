@@ -24,13 +24,12 @@ from landslide_geo.inference.backends.base import (
     as_batch,
     built,
 )
+from landslide_geo.processor import computes_bfloat16
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-#: Processor flags that mean arithmetic in bfloat16; elsewhere it is imitated, and slower than float32.
-_BFLOAT16_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 #: One of these is there on every Linux where PyTorch can find a GPU: NVIDIA's driver, its boards without one of their
 #: own (Jetson), AMD's driver, Windows' (in a Linux of its own).
 _DEVICES: Final = Path("/dev")
@@ -39,7 +38,7 @@ _DEVICE_FILES: Final = ("nvidia*", "nvhost*", "nvgpu*", "kfd", "dxg")
 
 def offers() -> list[Candidate]:
     """What PyTorch offers on this machine."""
-    on_cpu = [Candidate("torch", "bfloat16", "cpu")] if _cpu_flags() & _BFLOAT16_FLAGS else []
+    on_cpu = [Candidate("torch", "bfloat16", "cpu")] if computes_bfloat16() else []
     return [*(_accelerators() if _may_have_accelerator() else []), *on_cpu, Candidate("torch", "float32", "cpu")]
 
 
@@ -203,13 +202,3 @@ def _devices(device: str) -> list[str]:
 def _device_name(devices: list[str]) -> str:
     kind, colon, _ = devices[0].partition(":")
     return kind + colon + ",".join(device.partition(":")[2] for device in devices)
-
-
-def _cpu_flags() -> frozenset[str]:
-    """What the processor says it can do; empty where the system does not tell."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return frozenset()
-    flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
-    return frozenset(flags.partition(":")[2].split())

@@ -1,0 +1,187 @@
+"""The chips of one split as training and evaluation take them: arrays, mapped from files or in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from landslide_geo.chips import store
+from landslide_geo.chips.store import UNKNOWN
+from landslide_geo.errors import DatasetError
+from landslide_geo.kept import Shelf
+
+#: Stores unpacked to plain arrays, which are read as they are indexed, without decompression.
+_ARRAYS: Final = Shelf("chips", most=12)
+_IMAGE, _MASK = "image.npy", "mask.npy"
+#: Chips unpacked at a time.
+_BATCH: Final = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Labelled chips of one size and the same bands.
+
+    Attributes:
+        name: for people: where they come from.
+        images: (M, all bands, y, x) float32, NaN where unknown; may be mapped from a file.
+        masks: (M, y, x) uint8, 1 on landslides, 0 where there are none, `UNKNOWN`; may be mapped from a file.
+        places: (N,) which of them belong to the split, in order.
+        channels: of ``images``, in the order of ``bands``.
+        bands: names.
+        units: of each band.
+        gsd_m: size of a pixel in metres; none where it differs from chip to chip or is not known.
+        quantum: of each band, the step between the values that it was rounded to; none where that is unknown.
+        ids, blocks, sources: (N,) text; chips of one block must not be divided between folds.
+        simulated: nothing of it was measured.
+    """
+
+    name: str
+    images: NDArray[np.float32]
+    masks: NDArray[np.uint8]
+    places: NDArray[np.int64]
+    channels: tuple[int, ...]
+    bands: tuple[str, ...]
+    units: tuple[str, ...]
+    gsd_m: float | None
+    quantum: tuple[float | None, ...]
+    ids: NDArray[np.str_]
+    blocks: NDArray[np.str_]
+    sources: NDArray[np.str_]
+    simulated: bool = False
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Mapped files travel to another process by name."""
+        mapped = {name: value for name, value in self.__dict__.items() if isinstance(value, np.memmap)}
+        return self.__dict__ | {name: Path(str(value.filename)) for name, value in mapped.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore."""
+        opened = {name: np.load(value, mmap_mode="r") for name, value in state.items() if isinstance(value, Path)}
+        self.__dict__.update(state | opened)
+
+    @property
+    def size(self) -> int:
+        """Side of a chip in pixels."""
+        return int(self.images.shape[-1])
+
+    def image(self, index: int) -> NDArray[np.float32]:
+        """(band, y, x) float32 of one chip, NaN in all bands where one is unknown or the mask is."""
+        values: NDArray[np.float32] = np.array(self.images[self.places[index]][list(self.channels)])
+        values[:, ~self._known(values, index)] = np.nan
+        return values
+
+    def mask(self, index: int) -> NDArray[np.bool_]:
+        """(y, x) bool of one chip, true on landslides."""
+        return np.asarray(self.masks[self.places[index]] == 1)
+
+    def valid(self, index: int) -> NDArray[np.bool_]:
+        """(y, x) bool of one chip: all bands and the mask are known."""
+        return self._known(self.images[self.places[index]][list(self.channels)], index)
+
+    def has_landslide(self) -> NDArray[np.bool_]:
+        """(N,) bool: a pixel of a landslide is in the mask."""
+        return np.array([bool((self.masks[place] == 1).any()) for place in self.places], dtype=bool)
+
+    def at(self, indexes: Sequence[int] | NDArray[np.int64]) -> Split:
+        """Some of the chips."""
+        chosen = np.asarray(indexes, dtype=np.int64)
+        return replace(
+            self, places=self.places[chosen], ids=self.ids[chosen], blocks=self.blocks[chosen],
+            sources=self.sources[chosen],
+        )  # fmt: skip
+
+    def taking(self, bands: Sequence[str]) -> Split:
+        """The same chips with some of the bands, in another order perhaps.
+
+        Raises:
+            DatasetError: they lack a band.
+        """
+        missing = [name for name in bands if name not in self.bands]
+        if missing:
+            raise DatasetError(
+                f"{self.name}: the chips have no band {', '.join(missing)} (they have {', '.join(self.bands)}); take "
+                "other bands, or other chips"
+            )
+        where = [self.bands.index(name) for name in bands]
+        return replace(
+            self, bands=tuple(bands), channels=tuple(self.channels[i] for i in where),
+            units=tuple(self.units[i] for i in where),
+            quantum=tuple(self.quantum[i] for i in where),
+        )  # fmt: skip
+
+    def _known(self, values: NDArray[np.float32], index: int) -> NDArray[np.bool_]:
+        known: NDArray[np.bool_] = np.isfinite(values).all(axis=0) & (self.masks[self.places[index]] != UNKNOWN)
+        return known
+
+    @classmethod
+    def of(cls, name: str, batches: Iterable[xr.Dataset]) -> Split:
+        """Chips in memory, as `store.write` takes them.
+
+        Raises:
+            DatasetError: there is none, or they have no masks.
+        """
+        parts = list(batches)
+        if not parts:
+            raise DatasetError(f"{name}: there is no chip")
+        whole = parts[0] if len(parts) == 1 else xr.concat(parts, "chip", combine_attrs="override")
+        _require_masks(name, whole)
+        return cls._made(name, whole, whole["image"].to_numpy(), whole["mask"].to_numpy())
+
+    @classmethod
+    def read(cls, path: str | Path) -> Split:
+        """The chips of a store, mapped from files that are unpacked from it the first time.
+
+        Raises:
+            DatasetError: there is no such store, it lacks something, or it has no masks.
+        """
+        path = Path(path)
+        found = store.read(path)
+        _require_masks(str(path), found)
+        if not found.sizes["chip"]:
+            raise DatasetError(f"{path}: there is no chip in it; make it again")
+        image, mask = _unpacked(path, found)
+        return cls._made(str(path), found, image, mask)
+
+    @classmethod
+    def _made(cls, name: str, found: xr.Dataset, image: NDArray[np.float32], mask: NDArray[np.uint8]) -> Split:
+        bands = tuple(str(band) for band in found["band"].to_numpy())
+        quantum = found.attrs.get("quantum") or [None] * len(bands)
+        return cls(
+            name=name, images=image, masks=mask, places=np.arange(len(image)), channels=tuple(range(len(bands))),
+            bands=bands, units=tuple(found.attrs["units"]), gsd_m=found.attrs.get("gsd_m"),
+            quantum=tuple(quantum), ids=found["id"].to_numpy().astype(str),
+            blocks=found["block"].to_numpy().astype(str), sources=found["source"].to_numpy().astype(str),
+            simulated=bool(found.attrs.get("simulated", False)),
+        )  # fmt: skip
+
+
+def _require_masks(name: str, found: xr.Dataset) -> None:
+    if "mask" not in found:
+        raise DatasetError(f"{name}: the chips have labels and no masks; prepare the dataset without --labels")
+
+
+def _unpacked(path: Path, found: xr.Dataset) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Image and mask of a store as arrays; in memory where nothing can be kept on disk."""
+
+    def make(folder: Path) -> None:
+        for name, variable in ((_IMAGE, "image"), (_MASK, "mask")):
+            values = found[variable]
+            out = np.lib.format.open_memmap(folder / name, mode="w+", dtype=values.dtype, shape=values.shape)
+            for start in range(0, len(values), _BATCH):
+                out[start : start + _BATCH] = values[start : start + _BATCH].to_numpy()
+            out.flush()
+
+    written = (path / ".zmetadata").stat()
+    place = _ARRAYS.kept([str(path.resolve()), written.st_mtime_ns, written.st_size, written.st_ino], make)
+    if place is None:
+        return found["image"].to_numpy(), found["mask"].to_numpy()
+    return np.load(place / _IMAGE, mmap_mode="r"), np.load(place / _MASK, mmap_mode="r")

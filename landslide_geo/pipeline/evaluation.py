@@ -1,0 +1,107 @@
+"""`evaluate_model`: a model's scores on a labelled dataset, in its own layout or prepared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from landslide_geo.chips.augment import TTA_SYMMETRIES
+from landslide_geo.chips.split import Split
+from landslide_geo.errors import DatasetError, ParameterError
+from landslide_geo.models import Ensemble, Model, load_ensemble
+from landslide_geo.pipeline.prepare import DATASETS
+from landslide_geo.pipeline.training import decided
+from landslide_geo.processor import described
+from landslide_geo.training.evaluate import Scores, histogram_of
+from landslide_geo.training.metrics import Histogram
+
+#: Stores of chips, whatever they were made from.
+CHIPS: Final = "chips"
+#: Draws splits that are not published, as in ``landslide prepare``.
+_SEED: Final = 42
+
+
+def evaluate_model(
+    model: str | Path,
+    *,
+    dataset: str,
+    root: str | Path,
+    split: str,
+    tta: int | None = None,
+    threshold: float | None = None,
+    prior: float | None = None,
+    decision: str | Path | None = None,
+) -> tuple[dict[str, Any], Histogram, Split, Model | Ensemble]:
+    """Score a model or an ensemble.
+
+    Args:
+        model: name of a shipped bundle, or a bundle's folder.
+        dataset: as ``landslide prepare`` names it, or ``chips``.
+        root: folder of the dataset in its own layout; of chips, the folder with their stores.
+        split: of the dataset.
+        tta: symmetries averaged; none: the model's own.
+        threshold: on calibrated probability; none: the model's own.
+        prior: expected share of landslide pixels; none keeps that of the calibration.
+        decision: file of ``landslide calibrate`` whose calibration and threshold take the place of the model's own.
+
+    Returns:
+        The content of ``metrics.json``, the histogram of probabilities, the chips, and the model as it was scored.
+
+    Raises:
+        DatasetError: no such dataset or split, or the folder is not laid out as the dataset is.
+        ParameterError: the model takes other bands or units, or an option is out of range.
+    """
+    if tta is not None and tta not in TTA_SYMMETRIES:
+        raise ParameterError(f"tta {tta}: use one of {', '.join(map(str, TTA_SYMMETRIES))}")
+    if threshold is not None and not 0 < threshold < 1:
+        raise ParameterError(f"threshold {threshold}: give a probability between 0 and 1")
+    found: Model | Ensemble = load_ensemble(model)
+    if isinstance(found, Ensemble) and found.sha256 == found.models[0][0].sha256:
+        found = found.models[0][0]  # a model as an ensemble of one
+    if decision is not None:
+        if isinstance(found, Ensemble):
+            raise ParameterError(f"{model}: an ensemble has calibrations of its own; leave out --calibration")
+        found = decided(found, decision)
+    chips = read_split(dataset, Path(root), split)
+    histogram = histogram_of(found, chips, tta=tta, prior=prior)
+    used = found.threshold if threshold is None else threshold
+    if isinstance(found, Ensemble):
+        name, usual = found.name, found.tta
+        seed: Any = [member.manifest.training.seed for member, _ in found.models]
+    else:
+        name, usual, seed = found.manifest.name, found.manifest.tta, found.manifest.training.seed
+    metrics = Scores.of(histogram, threshold=used, patches=len(chips)).to_json() | {
+        "unit": "pixel",
+        "simulated": chips.simulated,
+        "model": name,
+        "model_sha256": found.sha256,
+        "dataset": dataset if dataset != CHIPS else ", ".join(sorted(set(chips.sources.tolist()))),
+        "split": split,
+        "tta": usual if tta is None else tta,
+        "prior": prior,
+        "seed": seed,
+        "hardware": described(),
+    }
+    return metrics, histogram, chips, found
+
+
+def read_split(dataset: str, root: Path, split: str) -> Split:
+    """The chips of a split.
+
+    Raises:
+        DatasetError: no such dataset or split, or the folder is not laid out as the dataset is.
+    """
+    if dataset == CHIPS:
+        there = sorted(path.stem for path in root.glob("*.zarr"))
+        if split not in there:
+            raise DatasetError(
+                f"{root}: no chips of split {split!r} there (it has {', '.join(there) or 'none'}); make some with "
+                "landslide chips or landslide prepare"
+            )
+        return Split.read(root / f"{split}.zarr")
+    if dataset not in DATASETS:
+        raise DatasetError(f"dataset {dataset!r} is not known; use one of {', '.join(DATASETS)}, {CHIPS}")
+    collection = DATASETS[dataset](root, seed=_SEED)
+    if split not in collection.splits:
+        raise DatasetError(f"split {split!r} is not known; use one of {', '.join(collection.splits)}")
+    return Split.of(f"{root} {split}", collection.batches(split))

@@ -1,0 +1,226 @@
+"""From chips to a bundle: train, calibrate, bundle. Each step reads what the one before wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from landslide_geo.chips.split import Split
+from landslide_geo.chips.splits import folded
+from landslide_geo.config import TrainParams, first_problem, validated
+from landslide_geo.errors import DatasetError, MissingExtraError, OutputError, ParameterError
+from landslide_geo.files import remove_folder, replacing
+from landslide_geo.models import Bundle, Model, build, list_bundles, load_model, read_manifest
+from landslide_geo.models.manifest import Calibration, Threshold
+from landslide_geo.processor import described
+from landslide_geo.training.calibration import Decision, Method, decide
+from landslide_geo.training.evaluate import raw_histogram
+from landslide_geo.training.package import draft, finish, rounded
+
+if TYPE_CHECKING:
+    from landslide_geo.training.fit import Fitted
+
+#: The rule that every network's card stands beside.
+_RULE: Final = "red_minus_green"
+
+
+def train_model(
+    data: str | Path, out: str | Path, *, negatives: str | Path | None = None, params: TrainParams, resume: bool = True,
+    report: Callable[[dict[str, float]], None] | None = None,
+) -> Bundle:  # fmt: skip
+    """Train a network on chips and write it as a bundle that decides nothing yet.
+
+    Unfinished work lies beside it in ``OUT.train``.
+
+    Args:
+        data: folder with ``train.zarr`` and ``validation.zarr``.
+        out: folder of the bundle.
+        negatives: folder with a ``train.zarr`` of chips without landslides, of which each epoch draws some.
+        params: everything else.
+        resume: go on where a run with the same chips and parameters was killed.
+        report: called with what is known of each epoch; a function by name where several devices train.
+
+    Raises:
+        DatasetError: the chips do not fit together, or there are none.
+        MissingExtraError: a network is to be trained and Lightning is not installed.
+        OutputError: the folder cannot be written.
+        ParameterError: parameters do not fit the machine.
+    """
+    data, out = Path(data), Path(out)
+    training, validation = _labelled(data, params)
+    hard = None if negatives is None else Split.read(Path(negatives) / "train.zarr").taking(training.bands)
+    network = build(params.architecture, bands=len(training.bands), arguments=params.arguments)
+    about: dict[str, Any] = {
+        "params": params, "out": out, "command": _command(data, negatives, params),
+        "data": [_told(chips) for chips in (training, hard) if chips is not None],
+    }  # fmt: skip
+    if not any(True for _ in network.parameters()):  # a rule
+        measured = _measured(training)
+        return draft(network.eval(), training, normalisation=params.normalisation, measured=measured, **about)
+    try:
+        from landslide_geo.training.fit import Material, fit, silent
+    except ImportError as error:
+        raise MissingExtraError(
+            f"training needs {error.name}; install it with: pip install 'landslide-geo[train]'"
+        ) from None
+    work = out.with_name(out.name + ".train")
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{work}: cannot be made ({error.strerror}); name another --out") from None
+    del network
+    fitted = fit(Material(training, validation, hard), params=params, out=work, resume=resume, report=report or silent)
+    bundle = draft(
+        rounded(fitted.network), training, normalisation=fitted.normalisation,
+        measured=_measured(training) | _spent(fitted), history=fitted.history, **about,
+    )  # fmt: skip
+    remove_folder(work)
+    return bundle
+
+
+def calibrate_model(
+    model: str | Path, data: str | Path, *, method: Method = "platt", tta: int | None = None
+) -> Decision:
+    """Calibration and threshold of a bundle from the chips it was validated on.
+
+    Args:
+        model: folder of the bundle.
+        data: folder of the chips it was trained on.
+        method: of calibration.
+        tta: symmetries averaged; none: the model's own.
+
+    Raises:
+        BundleError: there is no such bundle.
+        DatasetError: the chips are not there, or have no landslide or nothing else.
+    """
+    found = load_model(model)
+    params = validated(TrainParams, found.manifest.training.parameters, where=f"{model}: training parameters")
+    _, validation = _labelled(Path(data), params)
+    own = validation.taking(found.bands)
+    over = found.manifest.tta if tta is None else tta
+    histogram = raw_histogram(found.probabilities, own, found.manifest.normalisation, tta=over)
+    return decide(histogram, method=method, data=_told(validation))
+
+
+def bundle_model(
+    model: str | Path, out: str | Path, *, decision: str | Path, metrics: Mapping[str, str | Path]
+) -> Bundle:
+    """Write a finished bundle from a draft, its decision and its scores.
+
+    Args:
+        model: folder of the draft.
+        out: folder of the bundle.
+        decision: file that ``landslide calibrate`` wrote.
+        metrics: files that ``landslide evaluate`` wrote, by split.
+
+    Raises:
+        BundleError: there is no such bundle, or something else is in its place.
+        ParameterError: a file is not what it should be.
+    """
+    calibration, threshold = read_decision(decision)
+    scores = {split: _json(path) for split, path in metrics.items()}
+    found = load_model(model)
+    for split, values in scores.items():
+        if values.get("model_sha256") not in (None, found.sha256):
+            raise ParameterError(f"{metrics[split]}: scores of another model than {model}; evaluate this one")
+    scores["measured"] = {"date": datetime.now(UTC).date().isoformat(), "hardware": described()}
+    others = {_RULE: read_manifest(_RULE)} if _RULE in list_bundles() else None
+    return finish(found, calibration=calibration, threshold=threshold, metrics=scores, out=Path(out), others=others)
+
+
+def read_decision(path: str | Path) -> tuple[Calibration, Threshold]:
+    """Calibration and threshold that ``landslide calibrate`` wrote.
+
+    Raises:
+        ParameterError: the file is missing, or something else is in it.
+    """
+    values = _json(path)
+    try:
+        return Calibration.model_validate(values["calibration"]), Threshold.model_validate(values["threshold"])
+    except KeyError as error:
+        raise ParameterError(f"{path}: lacks {error}; write it with landslide calibrate") from None
+    except ValidationError as error:
+        raise ParameterError(f"{path}: {first_problem(error)}; write it with landslide calibrate") from None
+
+
+def decided(model: Model, path: str | Path) -> Model:
+    """A model with the decision that a file holds."""
+    return model.decided(*read_decision(path))
+
+
+def write_result(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a JSON file for people, and its folder where that is missing.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); name another --out") from None
+    with replacing(path) as part:
+        part.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _labelled(data: Path, params: TrainParams) -> tuple[Split, Split]:
+    """Chips to train and to validate on."""
+    training = Split.read(data / "train.zarr")
+    if params.bands is not None:
+        training = training.taking(params.bands)
+    if params.fold is None:
+        return training, Split.read(data / "validation.zarr").taking(training.bands)
+    of = folded(training.blocks.tolist(), training.has_landslide().tolist(), folds=params.folds, seed=params.seed)
+    own = [index for index, fold in enumerate(of) if fold == params.fold]
+    if not own or len(own) == len(of):
+        raise DatasetError(f"{training.name}: too few blocks of chips for {params.folds} folds; ask for fewer")
+    name = f"{training.name}, fold {params.fold} of {params.folds}"
+    others = [index for index, fold in enumerate(of) if fold != params.fold]
+    return training.at(others), replace(training.at(own), name=name)
+
+
+def _told(chips: Split) -> str:
+    """What chips are, for people: nothing of where they lie on this machine."""
+    sources = ", ".join(sorted(set(chips.sources.tolist())))
+    split = Path(chips.name.partition(",")[0]).stem + "".join(chips.name.partition(",")[1:])
+    simulated = " (simulated)" if chips.simulated else ""
+    return f"{sources} {split}{simulated}, {len(chips)} chips"
+
+
+def _command(data: Path, negatives: str | Path | None, params: TrainParams) -> str:
+    hard = f" --negatives {Path(negatives).name}" if negatives is not None else ""
+    return f"landslide train --data {data.name}{hard} --model {params.name} --params params.yaml --out DIR"
+
+
+def _measured(chips: Split) -> dict[str, Any]:
+    return {"chips": len(chips), "simulated": chips.simulated, "hardware": described()}
+
+
+def _spent(fitted: Fitted) -> dict[str, Any]:
+    """Time, energy and share of waiting, for the metrics."""
+    history = fitted.history
+    return {
+        "epochs": len(history),
+        "minutes": round(fitted.seconds / 60, 2),
+        "waited_share": round(sum(line["seconds_waited"] for line in history) / max(fitted.seconds, 1e-9), 4),
+        "energy_kwh": round(sum(line.get("energy_kwh", 0.0) for line in history), 6),
+        "co2_kg": round(sum(line.get("co2_kg", 0.0) for line in history), 6),
+        **fitted.how,
+    }
+
+
+def _json(path: str | Path) -> dict[str, Any]:
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParameterError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise ParameterError(f"{path}: cannot be read as JSON ({error})") from None
+    if not isinstance(values, dict):
+        raise ParameterError(f"{path}: holds no JSON object")
+    return values

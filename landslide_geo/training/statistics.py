@@ -1,0 +1,77 @@
+"""Fixed normalisation taken from training chips."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landslide_geo.chips.split import Split
+from landslide_geo.config import FixedParams, Normalisation, StretchParams
+from landslide_geo.errors import DatasetError
+
+#: Mean and standard deviation of ImageNet's pictures, 0 to 255 (torchvision's constants, times 255).
+IMAGENET: Final = {
+    "red": (0.485 * 255, 0.229 * 255),
+    "green": (0.456 * 255, 0.224 * 255),
+    "blue": (0.406 * 255, 0.225 * 255),
+}
+
+
+def settled(params: Normalisation, chips: Split) -> Normalisation:
+    """The normalisation with centre and scale, taken from chips where it has none.
+
+    Args:
+        params: what is wanted.
+        chips: for training; their valid pixels count.
+
+    Raises:
+        DatasetError: a band is constant, or nothing is valid.
+    """
+    if isinstance(params, StretchParams) or params.centre is not None:
+        return params
+    moments = _moments(chips)
+    centre, scale = [], []
+    for name, (mean, deviation, least, largest) in zip(chips.bands, moments, strict=True):
+        if not largest > least:
+            raise DatasetError(f"{chips.name}: band {name} is the same everywhere; train without it")
+        if params.how == "imagenet" and name in IMAGENET:
+            centre.append(IMAGENET[name][0])
+            scale.append(IMAGENET[name][1])
+        elif params.how == "imagenet":
+            centre.append((least + largest) / 2)
+            scale.append((largest - least) / 2)
+        elif params.how == "range":
+            centre.append(least)
+            scale.append(largest - least)
+        else:
+            centre.append(mean)
+            scale.append(deviation)
+    rounded = {"centre": tuple(float(f"{x:.7g}") for x in centre), "scale": tuple(float(f"{x:.7g}") for x in scale)}
+    return FixedParams.model_validate(params.model_dump() | rounded)
+
+
+def _moments(chips: Split) -> NDArray[np.float64]:
+    """(band, 4) mean, standard deviation, least and largest value over the valid pixels of all chips."""
+    bands = len(chips.bands)
+    count, total, squares = 0, np.zeros(bands), np.zeros(bands)
+    least, largest = np.full(bands, np.inf), np.full(bands, -np.inf)
+    offset = None
+    for index in range(len(chips)):
+        image = chips.image(index)
+        values = image[:, np.isfinite(image[0])].astype(np.float64)
+        if not values.shape[1]:
+            continue
+        if offset is None:
+            offset = values.mean(axis=1)  # large means would cost the variance its digits
+        moved = values - offset[:, None]
+        count += values.shape[1]
+        total += moved.sum(axis=1)
+        squares += (moved**2).sum(axis=1)
+        least, largest = np.minimum(least, values.min(axis=1)), np.maximum(largest, values.max(axis=1))
+    if offset is None:
+        raise DatasetError(f"{chips.name}: no pixel is valid")
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    return np.stack([mean + offset, deviation, least, largest], axis=1)

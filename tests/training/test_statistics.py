@@ -1,0 +1,53 @@
+"""Centre and scale from training chips, against what numpy says of all their pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from squares import chips
+
+from landslide_geo.config import FixedParams, StretchParams
+from landslide_geo.errors import DatasetError
+from landslide_geo.training.statistics import settled
+
+CHIPS = chips(5, 0)
+VALUES = np.concatenate([CHIPS.image(i).reshape(3, -1) for i in range(5)], axis=1).astype(np.float64)
+
+
+def test_mean_and_standard_deviation_are_those_of_all_pixels() -> None:
+    found = settled(FixedParams(), CHIPS)
+    np.testing.assert_allclose(found.centre, VALUES.mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(found.scale, VALUES.std(axis=1), rtol=1e-5)
+
+
+def test_a_range_becomes_zero_to_one() -> None:
+    found = settled(FixedParams(how="range"), CHIPS)
+    scaled = (VALUES - np.array(found.centre)[:, None]) / np.array(found.scale)[:, None]
+    assert scaled.min() == pytest.approx(0, abs=1e-5)
+    assert scaled.max() == pytest.approx(1, abs=1e-5)
+
+
+def test_pictures_take_the_statistics_of_imagenet_and_other_bands_their_range() -> None:
+    found = settled(FixedParams(how="imagenet"), CHIPS)
+    np.testing.assert_allclose(found.centre, [123.675, 116.28, 103.53])
+    from dataclasses import replace
+
+    renamed = settled(FixedParams(how="imagenet"), replace(CHIPS, bands=("red", "elevation", "blue")))
+    scaled = (VALUES[1] - renamed.centre[1]) / renamed.scale[1]
+    assert (scaled.min(), scaled.max()) == (pytest.approx(-1, abs=1e-5), pytest.approx(1, abs=1e-5))
+
+
+def test_what_is_given_stays_and_what_is_local_needs_nothing() -> None:
+    for params in (StretchParams(), FixedParams(centre=(1, 2, 3), scale=(1, 1, 1))):
+        assert settled(params, CHIPS) is params
+
+
+def test_a_constant_band_is_named() -> None:
+    from dataclasses import replace
+
+    flat = CHIPS.images.copy()
+    flat[:, 2] = 7
+    with pytest.raises(DatasetError, match="band blue is the same everywhere"):
+        settled(FixedParams(), replace(CHIPS, images=flat))
+    with pytest.raises(DatasetError, match="no pixel is valid"):
+        settled(FixedParams(), replace(CHIPS, images=np.full_like(flat, np.nan)))
