@@ -62,7 +62,7 @@ def test_the_rule_is_a_logistic_of_red_minus_green() -> None:
 def test_wrong_bands_and_architectures_are_said() -> None:
     with pytest.raises(ParameterError, match=r"takes \(N, 3, H, W\)"):
         load_model("red_minus_green").probabilities(np.zeros((1, 4, 32, 32), np.float32))
-    with pytest.raises(ParameterError, match="'vgg' is not known; use one of unet, resnet_unet, .*, red_minus_green"):
+    with pytest.raises(ParameterError, match=r"'vgg' is not known; use one of unet, resnet_unet, .*, red_minus_green"):
         build("vgg", bands=3, arguments={})
     with pytest.raises(ParameterError, match="needs bands 0 and 5"):
         build("red_minus_green", bands=3, arguments={"green": 5})
