@@ -21,9 +21,13 @@ TERRAIN: Final = ("elevation", "slope", "aspect", "curvature", "relief")
 #: What is known of each pixel beside what was measured.
 MASKS: Final = ("cloud_mask",)
 
+#: Units of optical bands that differ by a gain only, and the one that stands for either.
+PROPORTIONAL: Final = ("reflectance", "digital number")
+EITHER: Final = " or ".join(PROPORTIONAL)
+
 #: Unit of each band as it appears in a scene.
 UNITS: Final[dict[str, str]] = (
-    dict.fromkeys(OPTICAL, "reflectance or digital number")
+    dict.fromkeys(OPTICAL, EITHER)
     | dict.fromkeys(SAR, "dB")
     | {
         "elevation": "m",
@@ -89,3 +93,12 @@ def is_pre(name: str) -> bool:
 def is_optical(name: str) -> bool:
     """Whether the band, of either date, is an optical one."""
     return name.removeprefix(PRE) in OPTICAL
+
+
+def unit_fits(unit: str, wanted: str) -> bool:
+    """Whether values in ``unit`` are what is wanted.
+
+    >>> unit_fits("digital number", "reflectance or digital number"), unit_fits("dB", "m")
+    (True, False)
+    """
+    return unit == wanted or (wanted == EITHER and unit in PROPORTIONAL)

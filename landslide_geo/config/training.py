@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from landslide_geo.config.augmenting import GENTLE, AugmentParams
 from landslide_geo.config.base import Params
 from landslide_geo.config.losses import LossParams
-from landslide_geo.config.normalising import L4S_GAINS, Normalisation, StretchParams
+from landslide_geo.config.normalising import L4S_GAINS, FixedParams, Normalisation, StretchParams
+
+#: What an architecture takes where nothing else is said. Of others the defaults below hold.
+_OWN_INPUT: Final[dict[str, dict[str, Any]]] = {
+    "rdndvi": {
+        "bands": ("pre_red", "pre_nir", "red", "nir"),
+        # Values as they are: the rule is a ratio, of digital numbers and of reflectances.
+        "normalisation": FixedParams(centre=(0.0,) * 4, scale=(1.0,) * 4, clip=(-1e6, 1e6)),
+    }
+}
 
 
 class TrainParams(Params):
@@ -70,6 +79,12 @@ class TrainParams(Params):
     country: str = Field(
         "DEU", pattern=r"^[A-Z]{3}$", description="where it runs (ISO 3166-1, three letters), for CO₂ from energy"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_input(cls, values: Any) -> Any:
+        own = _OWN_INPUT.get(str(values.get("architecture"))) if isinstance(values, dict) else None
+        return values if own is None else own | values
 
     @field_validator("loss", mode="before")
     @classmethod

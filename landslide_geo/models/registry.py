@@ -252,6 +252,28 @@ def red_minus_green(
     return RedMinusGreen(red=red, green=green, slope=slope, intercept=intercept)
 
 
+def rdndvi(
+    *,
+    bands: int,
+    pre_red: int = 0,
+    pre_nir: int = 1,
+    red: int = 2,
+    nir: int = 3,
+    slope: float = 0.1,
+    intercept: float = -3.0,
+) -> nn.Module:
+    """`landslide_geo.models.rules.RelativeNDVILoss`: indices of four bands, and the logistic on their rdNDVI.
+
+    ``slope`` is for a percent; by default a loss of 30 % is as probable as not, before calibration.
+    """
+    from landslide_geo.models.rules import RelativeNDVILoss
+
+    places = (pre_red, pre_nir, red, nir)
+    if not all(0 <= place < bands for place in places):
+        raise ParameterError(f"rdndvi needs bands {', '.join(map(str, places))}, the model has {bands}")
+    return RelativeNDVILoss(pre_red=pre_red, pre_nir=pre_nir, red=red, nir=nir, slope=slope, intercept=intercept)
+
+
 ARCHITECTURES: Final[dict[str, Builder]] = {
     "unet": unet,
     "resnet_unet": resnet_unet,
@@ -261,7 +283,11 @@ ARCHITECTURES: Final[dict[str, Builder]] = {
     "segformer": segformer,
     "eca_resnet50": eca_resnet50,
     "red_minus_green": red_minus_green,
+    "rdndvi": rdndvi,
 }
+#: Those that give the same answer for digital numbers and for reflectances, though they normalise nothing away: ratios
+#: of bands of one date.
+OF_ANY_GAIN: Final = frozenset({"rdndvi"})
 
 
 def build(architecture: str, *, bands: int, arguments: Mapping[str, Any]) -> nn.Module:

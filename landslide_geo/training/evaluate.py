@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from landslide_geo.bands import unit_fits
 from landslide_geo.chips.augment import TTA_SYMMETRIES, symmetry, undo_symmetry
 from landslide_geo.chips.split import Split
 from landslide_geo.config import FixedParams, Normalisation
@@ -178,7 +179,7 @@ def _own(model: Model, chips: Split) -> Split:
     if isinstance(model.manifest.normalisation, FixedParams):
         # Local normalisation takes any linear unit, a fixed one only its own.
         for band, unit in zip(model.manifest.bands, own.units, strict=True):
-            if band.unit != unit:
+            if not unit_fits(unit, band.unit):
                 raise ParameterError(
                     f"model {model.manifest.name!r} takes {band.name} in {band.unit}; these chips have it in {unit}"
                 )

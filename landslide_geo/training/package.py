@@ -15,11 +15,13 @@ from typing import Any, Final
 
 from torch import nn
 
+from landslide_geo.bands import PRE, UNITS
 from landslide_geo.chips.split import Split
 from landslide_geo.config import Normalisation, StretchParams, TrainParams
 from landslide_geo.models import Bundle, BundleManifest, Model, save_bundle
 from landslide_geo.models.manifest import Calibration, InputBand, Threshold, Training
 from landslide_geo.models.receptive_field import window_facts
+from landslide_geo.models.registry import OF_ANY_GAIN
 from landslide_geo.training.card import model_card
 from landslide_geo.version import __version__
 
@@ -51,21 +53,18 @@ def draft(
         history: a line for each epoch.
     """
     positive = max(_positive_share(chips), 1e-6)
-    local = isinstance(normalisation, StretchParams)
     gsd = chips.gsd_m or _GSD_M
-    units = (_ANY_UNIT,) * len(chips.bands) if local else chips.units
+    units, level = _input(params.architecture, normalisation, chips)
     manifest = BundleManifest(
         name=params.name,
-        description=_described(params, chips),
+        description=_described(params, chips, learned=_learned(network)),
         architecture=params.architecture,
         arguments=params.arguments,
         bands=tuple(InputBand(name=band, unit=unit) for band, unit in zip(chips.bands, units, strict=True)),
         normalisation=normalisation,
         gsd_m=(round(_GSD_RANGE[0] * gsd, 3), round(_GSD_RANGE[1] * gsd, 3)),
         gsd_native_m=gsd,
-        reflectance="any (top of atmosphere or surface): offsets and gains are normalised away locally"
-        if local
-        else "as the training chips",
+        reflectance=level,
         window=256,
         overlap=64,
         tta=params.tta if _learned(network) else 1,
@@ -134,11 +133,29 @@ def _learned(network: nn.Module) -> bool:
     return any(True for _ in network.parameters())
 
 
-def _described(params: TrainParams, chips: Split) -> str:
+def _input(architecture: str, normalisation: Normalisation, chips: Split) -> tuple[tuple[str, ...], str]:
+    """Unit of each band, and the level of processing, that a network takes."""
+    if isinstance(normalisation, StretchParams):
+        level = "any (top of atmosphere or surface): offsets and gains are normalised away locally"
+        return (_ANY_UNIT,) * len(chips.bands), level
+    if architecture in OF_ANY_GAIN:
+        level = (
+            "any (top of atmosphere or surface) without an offset: a gain that all bands of a date share cancels out, "
+            "haze and the 1,000 that Sentinel-2 adds to digital numbers since 2022 do not"
+        )
+        return tuple(UNITS[name.removeprefix(PRE)] for name in chips.bands), level
+    return chips.units, "as the training chips"
+
+
+def _described(params: TrainParams, chips: Split, *, learned: bool) -> str:
     encoder = params.arguments.get("encoder")
     what = params.architecture + (f" ({encoder})" if encoder else "")
-    where = "simulated chips: it knows no real landslide" if chips.simulated else ", ".join(sorted(set(chips.sources)))
-    return f"Landslides in {', '.join(chips.bands)} at about {chips.gsd_m or _GSD_M:g} m: {what} trained on {where}."
+    where = ", ".join(sorted(set(chips.sources)))
+    if chips.simulated:
+        where = "simulated chips: it knows no real landslide" if learned else "simulated chips, not on real landslides"
+    how = "trained on" if learned else "a rule, calibrated on"
+    gsd = chips.gsd_m or _GSD_M
+    return f"Landslides in {', '.join(chips.bands)} at about {gsd:g} m: {what}{' ' if learned else ', '}{how} {where}."
 
 
 def _split(params: TrainParams) -> str:
