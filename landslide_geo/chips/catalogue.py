@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from landslide_geo.chips import bijie, hrgldd, landslide4sense, landslide4sense_rgb, sen12landslides, zindi
+from landslide_geo.chips import bijie, hrgldd, landslide4sense, landslide4sense_rgb, negatives, sen12landslides, zindi
 from landslide_geo.chips.collection import Collection
 from landslide_geo.chips.hosts import Host, HuggingFace, Kaggle, Zenodo
 
@@ -107,6 +107,18 @@ DATASETS: Final[dict[str, Dataset]] = {
         host=HuggingFace("paulhoehn/Sen12Landslides"),
         parts={name: f"data_harmonized/{name}" for name in sen12landslides.VARIABLES},
         usual=("s2",),
+    ),
+    "negatives": Dataset(
+        name="negatives",
+        title="Sentinel-2 over Chittagong: city, fields, bare ground and forested hills without landslides",
+        size="5 MB",
+        licence="MIT (murad-geoAi/sentinel2-landslide-detection-dl); contains modified Copernicus Sentinel data",
+        citation="github.com/murad-geoAi/sentinel2-landslide-detection-dl",
+        reader=negatives.collection,
+        is_root=lambda folder, part: len(list(folder.glob("*.tif"))) == 1,
+        mirrors=("scene_chittagong", "chittagong", "negatives"),
+        by_hand="its 100 chips are in the repository github.com/murad-geoAi/sentinel2-landslide-detection-dl; put them "
+        "together to one scene, or take another without landslides",
     ),
     "zindi": Dataset(
         name="zindi",

@@ -39,12 +39,17 @@ def collection(root: Path, *, seed: int) -> Collection:
     The values are those of Landslide4Sense-RGB, digital numbers up to one factor per chip.
 
     Args:
-        root: the scene, a raster with red, green and blue in its band descriptions.
+        root: the scene, a raster with red, green and blue in its band descriptions, or a folder with one in it.
         seed: not used: the strip is the same for all.
 
     Raises:
         DatasetError: the file cannot be read, lacks one of the three bands, or is too small.
     """
+    if root.is_dir():
+        scenes = sorted(root.glob("*.tif"))
+        if len(scenes) != 1:
+            raise DatasetError(f"{root}: holds {len(scenes)} scenes (*.tif) instead of one; name the file")
+        root = scenes[0]
     scene = read_rgb(root)
     cuts = {"train": cut(scene, held_out=False), "test": cut(scene, held_out=True, stride=SIZE)}
     splits = {split: [(patches, i) for i in range(len(patches))] for split, patches in cuts.items() if len(patches)}

@@ -13,6 +13,8 @@ from landslide_geo.errors import ParameterError
 
 #: Downloads from this size on are asked about, in bytes.
 LARGE: Final = 100_000_000
+#: The scene that is made rather than fetched.
+SIMULATED: Final = "simulated"
 
 if TYPE_CHECKING:
     from landslide_geo.chips.fetch import Plan
@@ -23,8 +25,8 @@ def fetch(
         str,
         typer.Argument(
             metavar="NAME",
-            help="Sample scene: hokkaido. Dataset: landslide4sense, landslide4sense-rgb, bijie, hrgldd, "
-            "sen12landslides, zindi.",
+            help="Sample scene: hokkaido, or simulated, which is made here. Dataset: landslide4sense, "
+            "landslide4sense-rgb, bijie, hrgldd, sen12landslides, zindi, negatives.",
         ),
     ],
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder to keep it in.")] = Path("data/raw"),
@@ -49,12 +51,23 @@ def fetch(
     """
     from landslide_geo.scene.fetch import SAMPLES
 
-    if name in SAMPLES:
+    if name == SIMULATED:
+        _simulated(to)
+    elif name in SAMPLES:
         if part:
             raise ParameterError(f"{name} has no parts; leave out --part")
         _scene(name, to, mirror)
     else:
         _dataset(name, to, mirror, tuple(part or ()), yes=yes)
+
+
+def _simulated(to: Path) -> None:
+    from landslide_geo.simulate import write_scene
+
+    made = write_scene(to / SIMULATED)
+    typer.echo("A simulated scene of two dates with a surface model: of no real ground.")
+    typer.echo("Scan it with:")
+    typer.echo(f"  landslide scan {' '.join(made.sources)} --dem {made.dem} --out out/{SIMULATED}")
 
 
 def _scene(name: str, to: Path, mirror: Path | None) -> None:

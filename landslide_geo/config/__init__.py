@@ -7,7 +7,7 @@ from landslide_geo.config.base import Params, first_problem, validated
 from landslide_geo.config.chips import ChipParams
 from landslide_geo.config.losses import LossKind, LossParams
 from landslide_geo.config.normalising import L4S_GAINS, FixedParams, Normalisation, StretchParams
-from landslide_geo.config.project import FetchParams, PipelineParams, load_params
+from landslide_geo.config.project import PipelineParams, load_params
 from landslide_geo.config.scanning import Backend, Precision, ScanParams, VectorizeParams
 from landslide_geo.config.training import TrainParams
 
@@ -17,7 +17,6 @@ __all__ = [
     "AugmentParams",
     "Backend",
     "ChipParams",
-    "FetchParams",
     "FixedParams",
     "LossKind",
     "LossParams",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field
@@ -14,17 +14,47 @@ from landslide_geo.config.training import TrainParams
 from landslide_geo.errors import ParameterError, SourceNotFoundError
 
 
-class FetchParams(Params):
-    """Which sample data to get."""
+class PrepareParams(Params):
+    """One source of chips."""
 
-    name: str = "hokkaido"
+    name: str = Field(description="as landslide prepare has it; the chips lie in data/chips under it")
+    source: str = Field(alias="from", description="what they are made from: made again when it changes")
+    options: str = Field("", description="of landslide prepare")
+
+
+class RunParams(Params):
+    """One training of a model."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="of its bundle in data/bundles")
+    model: str = Field(description="one of the models")
+    data: str = Field(description="chips to train on")
+    split: str = Field("test", description="of these chips, to report on once")
+    options: str = Field("", description="of landslide train: seed, fold, hard negatives")
+
+
+class CalibrateParams(Params):
+    """Calibration of trained models."""
+
+    method: Literal["platt", "temperature", "isotonic"] = "platt"
+
+
+class SceneParams(ScanParams):
+    """The scan at the end of the pipeline."""
+
+    sources: str = Field("", description="as landslide scan takes them, separated by spaces")
+    dem: str = Field("", description="elevation model")
+    title: str = Field("", description="name of the scan")
 
 
 class PipelineParams(Params):
     """All of ``params.yaml``."""
 
-    fetch: FetchParams = FetchParams()
-    scan: ScanParams = ScanParams()
+    profile: str = Field("", description="the profile that it was written from")
+    fetch: tuple[str, ...] = Field((), description="what landslide fetch gets")
+    prepare: tuple[PrepareParams, ...] = Field((), description="chips to make")
+    runs: tuple[RunParams, ...] = Field((), description="trainings")
+    calibrate: CalibrateParams = CalibrateParams()
+    scan: SceneParams = SceneParams()
     vectorize: VectorizeParams = VectorizeParams()
     models: dict[str, dict[str, Any]] = Field({}, description="what each model changes of the defaults of training")
     train: dict[str, Any] = Field(
@@ -64,5 +94,10 @@ def load_params(path: Path) -> PipelineParams:
         raise ParameterError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None
     found = validated(PipelineParams, values, where=str(path))
     for model in [None, *found.models]:
-        found.training(model)  # what is wrong is said now, not in the stage that trains it
+        try:
+            found.training(model)  # what is wrong is said now, not in the stage that trains it
+        except ParameterError as error:
+            raise ParameterError(f"{path}: {error}") from None
+    if unknown := next((run for run in found.runs if run.model not in found.models), None):
+        raise ParameterError(f"{path}: runs: {unknown.name} is of model {unknown.model!r}, which `models` lacks")
     return found

@@ -137,7 +137,7 @@ def _source(name: str, root: str | Path | None) -> tuple[Path, ...]:
     if root is None:
         raise ParameterError(f"name the {'scene' if name in _OF_A_FILE else 'folder'} of {name} with --root")
     root = Path(root)
-    if name in _OF_A_FILE and not root.is_file():
+    if name in _OF_A_FILE and not root.exists():
         raise SourceNotFoundError(f"{root}: no such file; name the scene to cut {name} from with --root")
     if name not in _OF_A_FILE and not root.is_dir():
         raise SourceNotFoundError(f"{root}: no such folder; name the one that holds {name} with --root")

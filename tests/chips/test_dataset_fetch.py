@@ -61,7 +61,7 @@ def bijie_zip(inside: str = "Bijie-landslide-dataset/") -> bytes:
 
 def test_names_are_those_of_prepare() -> None:
     assert set(DATASETS) <= set(PREPARED)
-    assert set(PREPARED) - set(DATASETS) == {"negatives", "simulated"}
+    assert set(PREPARED) - set(DATASETS) == {"simulated"}
     for name, dataset in DATASETS.items():
         assert dataset.name == name
         assert dataset.reader is PREPARED[name]
@@ -341,6 +341,7 @@ def test_the_command_line_copies_a_mirror(tmp_path: Path, capsys: pytest.Capture
         ("landslide4sense", "landslide4sense_h5", {"train": 2, "validation": 1, "test": 1}),
         ("landslide4sense-rgb", "landslide4sense_rgb", {"train": 1184, "validation": 395, "test": 200}),
         ("bijie", "bijie_224", {"train": 1018, "validation": 502}),
+        ("negatives", "scene_chittagong", {"train": 163, "test": 6}),
     ],
 )
 def test_the_real_mirror(mirror: Path, tmp_path: Path, name: str, folder: str, counts: dict[str, int]) -> None:

@@ -97,7 +97,10 @@ def test_negatives_come_from_a_file(tmp_path: Path, capsys) -> None:
     assert (chips["mask"] == 0).all()
     assert chips.attrs["quantum"] == list(L4S_GAINS)
     assert "nowhere.tif: no such file" in refused(capsys, "negatives", "--root", tmp_path / "nowhere.tif", "--out", "x")
-    assert "no such file" in refused(capsys, "negatives", "--root", tmp_path, "--out", tmp_path / "x")
+    of_folder = told(capsys, "negatives", "--root", tmp_path, "--out", tmp_path / "y")
+    assert of_folder["train"] == found["train"], "a folder with one scene is that scene"
+    (tmp_path / "other.tif").touch()
+    assert "holds 2 scenes" in refused(capsys, "negatives", "--root", tmp_path, "--out", tmp_path / "x")
 
 
 def test_chips_are_simulated_from_nothing(tmp_path: Path, capsys) -> None:
