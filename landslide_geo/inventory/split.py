@@ -11,6 +11,7 @@ mapped landslides of the Kaghan valley and on simulated ones; the figures are in
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,6 +27,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.enums import Resampling
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.features import rasterize, shapes
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
@@ -177,7 +179,9 @@ def _judged(
     under[crowns] = np.where(crowns > 0, owner, 0)
     several[np.bincount(under[1:], minlength=count) > 1] = True
     boxes = ndimage.find_objects(np.where(is_cut[owner], labels, 0))
-    traced = list(shapes(labels, mask=is_cut[owner], connectivity=polygons.CONNECTIVITY))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # pixels are what is wanted
+        traced = list(shapes(labels, mask=is_cut[owner], connectivity=polygons.CONNECTIVITY))
     corners = {point for geometry, _ in traced for ring in geometry["coordinates"] for point in ring}
     for geometry, value in traced:
         label, member = int(value), int(of[int(value)]) - 1
