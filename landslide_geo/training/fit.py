@@ -240,7 +240,10 @@ class _Epochs(Callback):
             return
         line: dict[str, float] = {"epoch": trainer.current_epoch}
         line |= {"seconds": round(time.monotonic() - self.started, 1), "seconds_waited": round(self.waited, 1)}
-        line |= {key: round(float(value), 5) for key, value in trainer.callback_metrics.items()}
+        # Where this epoch was not validated, the figures of the last one that was are still there.
+        seen = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
+        metrics = {key: value for key, value in trainer.callback_metrics.items() if seen or not key.startswith("val_")}
+        line |= {key: round(float(value), 5) for key, value in metrics.items()}
         line["lr"] = float(f"{trainer.optimizers[0].param_groups[0]['lr']:.4g}")
         if self.meter is not None:
             spent = self.meter.read()
