@@ -5,8 +5,9 @@ Only ground that somebody looked at says anything: elsewhere an unmarked pixel i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -15,21 +16,21 @@ import xarray as xr
 from numpy.typing import NDArray
 from rasterio.features import rasterize
 
-from landslide_geo.bands import UNITS, is_optical
+from landslide_geo.bands import PRE, TERRAIN, UNITS, is_optical
 from landslide_geo.chips.splits import SPLITS, by_block
 from landslide_geo.chips.store import UNKNOWN, batch
 from landslide_geo.config import ChipParams
 from landslide_geo.errors import MissingBandError, ParameterError
 from landslide_geo.scene.grid import Block, crs_name
 from landslide_geo.scene.scene import Scene
-from landslide_geo.scene.terrain import slope_degrees
+from landslide_geo.scene.terrain import RELIEF_M, aspect_degrees, curvature, relief, slope_degrees
 from landslide_geo.scene.visibility import is_valid
 
 Shapes = NDArray[np.object_]
 
-#: Bands that come from the elevation model.
-TERRAIN: Final = ("elevation", "slope")
 _BATCH: Final = 64
+#: Outlines of more pixels than this hold a pixel's centre.
+_SMALL: Final = 8
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,11 @@ class Labeller:
         self._burn(out, block, labels.unsure[near["unsure"]], UNKNOWN)
         self._burn(out, block, labels.rejected[near["rejected"]], 0)
         self._burn(out, block, labels.landslides[near["landslides"]], 1)
-        reasons = sorted({labels.reasons[i] for i in near["rejected"] if self._covers(labels.rejected[i], block)})
+        reasons = sorted({labels.reasons[i] for i in near["rejected"] if self.covers(labels.rejected[i], block)})
         return out, tuple(reasons)
 
-    def _covers(self, shape: shapely.Geometry, block: Block) -> bool:
+    def covers(self, shape: shapely.Geometry, block: Block) -> bool:
+        """Whether a pixel's centre in a block lies in a shape."""
         one = np.zeros(block.shape, dtype=np.uint8)
         self._burn(one, block, [shape], 1)
         return bool(one.any())
@@ -110,6 +112,35 @@ class Labeller:
                 areas, out=out, transform=self._transform * self._transform.translation(block.col, block.row),
                 default_value=value,
             )  # fmt: skip
+
+
+def doubting_small(scene: Scene, labels: Labels) -> tuple[Labels, int]:
+    """The same labels, with the ground of landslides too small for the scene's pixels unknown, and how many they are.
+
+    An outline that holds no pixel's centre would leave no trace in a mask, and its ground would count as free of
+    landslides. The pixels that it touches are neither.
+    """
+    transform, inside = scene.geobox.transform, shapely.box(*scene.geobox.boundingbox.bbox)
+    pixel = abs(transform.a * transform.e)
+    labeller = Labeller(scene, labels)
+    small, doubtful = np.zeros(len(labels.landslides), dtype=bool), []
+    near = shapely.intersects(labels.landslides, inside) & (shapely.area(labels.landslides) < _SMALL * pixel)
+    for index in np.flatnonzero(near):
+        shape = labels.landslides[index]
+        left, bottom, right, top = shape.bounds
+        (col, row), (last_col, last_row) = ~transform @ (left, top), ~transform @ (right, bottom)
+        block = Block(math.floor(row), math.floor(col), 1, 1)
+        block = replace(block, height=math.floor(last_row) - block.row + 1, width=math.floor(last_col) - block.col + 1)
+        if not labeller.covers(shape, block):
+            small[index] = True
+            rows, cols = (axis.ravel() for axis in np.mgrid[block.slices])
+            corners, ends = transform @ (cols, rows), transform @ (cols + 1, rows + 1)
+            pixels = shapely.box(corners[0], ends[1], ends[0], corners[1])
+            doubtful += pixels[shapely.intersects(pixels, shape)].tolist()
+    if not small.any():
+        return labels, 0
+    unsure = np.concatenate([labels.unsure, np.array(doubtful, dtype=object)])
+    return replace(labels, landslides=labels.landslides[~small], unsure=unsure), int(small.sum())
 
 
 def places(scene: Scene, labels: Labels, params: ChipParams) -> list[Place]:
@@ -207,18 +238,20 @@ class _Reader:
         self.bands = tuple(bands)
         self._scene = scene
         self._stored = [name for name in bands if name in scene.names]
-        made = [name for name in bands if name not in scene.names]
-        if made and (scene.dem is None or not set(made) <= set(TERRAIN)):
-            lacking = next(name for name in made if scene.dem is None or name not in TERRAIN)
+        self._made = [name for name in bands if name not in scene.names]
+        if lacking := next((name for name in self._made if scene.dem is None or name not in TERRAIN), ""):
             raise MissingBandError(
                 f"chips need band {lacking}, which the scene lacks (it has {', '.join(scene.names)}; with --dem also "
-                f"{' and '.join(TERRAIN)})"
+                f"{', '.join(TERRAIN)})"
             )
+        # Ground around a chip that its own is made from.
+        far = RELIEF_M / min(scene.resolution) if "relief" in self._made else 0
+        self._margin = max(int(far), 1) + 1
         scale = scene.reflectance_scale
         self._factor = {name: scale for name in self._stored if scale is not None and is_optical(name)}
         self.units = tuple(
             ("reflectance" if name in self._factor else "digital number") if is_optical(name)
-            else UNITS[name.removeprefix("pre_")]
+            else UNITS[name.removeprefix(PRE)]
             for name in bands
         )  # fmt: skip
 
@@ -229,15 +262,27 @@ class _Reader:
         if self._stored:
             for name, band in zip(self._stored, scene.read(self._stored, block), strict=True):
                 values[name] = band * np.float32(self._factor.get(name, 1.0))
-        if any(name not in values for name in self.bands):
-            wide = block.padded(2).clipped(scene.height, scene.width)  # at the rim slopes are one-sided
+        if self._made:
+            wide = block.padded(self._margin).clipped(scene.height, scene.width)  # at the scene's rim one-sided
             elevation = scene.read_elevation(wide)
             assert elevation is not None  # refused before
             inner = block.inside(wide)
-            values = {"elevation": elevation[inner]} | values
-            if "slope" in self.bands:
-                values.setdefault("slope", slope_degrees(elevation, scene.resolution)[inner])
+            for name in self._made:
+                values[name] = _terrain(name, elevation, scene.resolution)[inner]
         image = np.stack([values[name] for name in self.bands]).astype(np.float32)
         seen = np.isfinite(image).all(axis=0)
-        later = [name for name in self._stored if not name.startswith("pre_")]
+        later = [name for name in self._stored if not name.startswith(PRE)]
         return image, seen & is_valid(scene.read_visibility(block, needed=later))
+
+
+def _terrain(name: str, elevation: NDArray[np.float32], resolution: tuple[float, float]) -> NDArray[np.float32]:
+    """A band of the terrain, (h, w), NaN where it is not known."""
+    if name == "slope":
+        return slope_degrees(elevation, resolution)
+    if name == "aspect":
+        # Flat ground faces nowhere; a band of training data holds a number for each known pixel nevertheless.
+        flat = slope_degrees(elevation, resolution) == 0
+        return np.where(flat, np.float32(0), aspect_degrees(elevation, resolution))
+    if name == "curvature":
+        return curvature(elevation, resolution)
+    return relief(elevation, resolution) if name == "relief" else elevation

@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from landslide_geo.bands import TERRAIN, UNITS, canonical_name, is_optical
 from landslide_geo.chips.collection import Chip, Collection
@@ -18,7 +17,7 @@ from landslide_geo.chips.landslide4sense import BANDS as DEFAULT_BANDS
 from landslide_geo.chips.splits import SPLITS, by_block
 from landslide_geo.chips.store import SIMULATED
 from landslide_geo.errors import ParameterError
-from landslide_geo.scene.terrain import aspect_degrees, slope_degrees
+from landslide_geo.scene.terrain import RELIEF_M, aspect_degrees, curvature, relief, slope_degrees
 from landslide_geo.simulate.chips import BANDS as SEEN
 from landslide_geo.simulate.chips import GSD_M, ChipMaker, SimulatedChip
 
@@ -27,9 +26,6 @@ FloatArray = NDArray[np.float32]
 #: All that there are.
 BANDS: Final = (*SEEN[:-1], *TERRAIN, SEEN[-1])
 _VALIDATION, _TEST = 0.2, 0.2
-#: Relief is that within this distance, in metres, and pixels of which every so manieth is looked at.
-_RELIEF_M: Final = 500.0
-_COARSE: Final = 5
 
 
 def collection(
@@ -87,7 +83,8 @@ def stacked(chip: SimulatedChip, names: Sequence[str]) -> FloatArray:
 def _terrain(chip: SimulatedChip, name: str) -> FloatArray:
     inner, resolution = (slice(1, -1), slice(1, -1)), (GSD_M, GSD_M)
     if name == "relief":
-        return _relief(chip)
+        margin = int(RELIEF_M / GSD_M)
+        return relief(chip.elevation(margin), resolution)[margin:-margin, margin:-margin]
     elevation = chip.elevation(margin=1)
     if name == "slope":
         return slope_degrees(elevation, resolution)[inner]
@@ -95,26 +92,5 @@ def _terrain(chip: SimulatedChip, name: str) -> FloatArray:
         # Flat ground faces nowhere; a band of training data holds a number for each pixel nevertheless.
         return np.nan_to_num(aspect_degrees(elevation, resolution)[inner])
     if name == "curvature":
-        return _curvature(elevation)[inner]
+        return curvature(chip.elevation(margin=2), resolution)[2:-2, 2:-2]
     return elevation[inner]
-
-
-def _curvature(elevation: FloatArray) -> FloatArray:
-    """Minus the sum of the second derivatives, 1/m: above 0 on ridges, below in valleys (Zevenbergen & Thorne 1987)."""
-    curved = [
-        np.gradient(np.gradient(elevation.astype(np.float64), GSD_M, axis=axis), GSD_M, axis=axis) for axis in (0, 1)
-    ]
-    return (-curved[0] - curved[1]).astype(np.float32)
-
-
-def _relief(chip: SimulatedChip) -> FloatArray:
-    """Highest minus lowest ground within 500 m, from every fifth pixel, in metres."""
-    size = chip.ground.shape[0]
-    margin = int(_RELIEF_M / GSD_M) + _COARSE
-    coarse = chip.elevation(margin)[::_COARSE, ::_COARSE]
-    reach = int(_RELIEF_M / GSD_M / _COARSE)
-    away = np.arange(-reach, reach + 1)
-    disc = away[:, None] ** 2 + away[None, :] ** 2 <= reach**2
-    extent = ndimage.maximum_filter(coarse, footprint=disc) - ndimage.minimum_filter(coarse, footprint=disc)
-    axis = (np.arange(size) + margin) / _COARSE
-    return ndimage.map_coordinates(extent, np.meshgrid(axis, axis, indexing="ij"), order=1).astype(np.float32)

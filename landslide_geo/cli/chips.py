@@ -19,13 +19,14 @@ def chips(
         ),
     ],
     inventory: Annotated[
-        Path, typer.Argument(metavar="INVENTORY", help="landslides.gpkg after review, or polygons of landslides.")
+        Path,
+        typer.Argument(metavar="INVENTORY", help="landslides.gpkg after review, polygons of landslides, or a mask."),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to make, with a store for each split.")],
     dem: Dem = None,
     bands: Annotated[
         str | None,
-        typer.Option("--bands", metavar="NAMES", help="Bands of the chips, e.g. red,green,blue,slope. Default: all."),
+        typer.Option("--bands", metavar="NAMES", help="Bands of the chips, e.g. red,slope. Default: all but --dem's."),
     ] = None,
     extent: Annotated[
         Path | None,
@@ -61,6 +62,8 @@ def chips(
       landslide chips out/ out/landslides_reviewed.gpkg --out chips/
 
       landslide chips scene.tif mapped.shp --complete --dem dem.tif --bands red,green,blue,nir,slope --out chips/
+
+      landslide chips elevation=dem.tif mapped.shp --complete --out chips/
     """
     from landslide_geo.config import ChipParams, validated
     from landslide_geo.pipeline.chips import cut_chips
@@ -90,4 +93,6 @@ def lines(found: dict[str, Any]) -> list[str]:
             f"{split}: {counts['chips']:,} chips from {counts['squares']:,} squares, {counts['landslide']:,} with a "
             f"landslide, {counts['hard_negative']:,} with rejected ground" + (f" ({reasons})" if reasons else "")
         )
+    if found["too_small"]:
+        told.append(f"{found['too_small']:,} outlines hold no pixel's centre; what they touch is unknown in the masks")
     return [*told, found["out"]]

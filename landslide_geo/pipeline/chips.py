@@ -17,9 +17,9 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import CRS
 
-from landslide_geo.bands import is_pre
+from landslide_geo.bands import TERRAIN, is_pre
 from landslide_geo.chips import store
-from landslide_geo.chips.cut import SPLITS, Labels, batches, places
+from landslide_geo.chips.cut import SPLITS, Labels, batches, doubting_small, places
 from landslide_geo.config import ChipParams
 from landslide_geo.errors import (
     InventoryError,
@@ -31,6 +31,7 @@ from landslide_geo.errors import (
 )
 from landslide_geo.files import remove_folder
 from landslide_geo.inventory import read_layer, schema
+from landslide_geo.inventory.mask import RASTERS, read_mask
 from landslide_geo.inventory.outlines import has_review, read_outlines
 from landslide_geo.inventory.traced import snapshot
 from landslide_geo.pipeline.workspace import read_record
@@ -58,18 +59,23 @@ def cut_chips(
     masks. Rejected outlines are negatives; the reasons stand with their chips.
 
     Args:
-        sources: as `landslide_geo.open_scene` takes them, or the folder of a scan, whose scene is taken.
-        inventory: ``landslides.gpkg`` that was reviewed, or polygons of landslides in any vector format.
+        sources: as `landslide_geo.open_scene` takes them, or the folder of a scan, whose scene is taken. An elevation
+            model alone is enough.
+        inventory: ``landslides.gpkg`` that was reviewed, polygons of landslides in any vector format, or a GeoTIFF that
+            holds 0 where there is no landslide, another number where there is one, and no data where that is unknown.
         out: folder to make.
         dem: elevation model; none takes the scan's.
-        bands: of the chips, in order; none takes all of the scene's, not those of an earlier date.
-        extent: polygons of the ground that was looked through; none takes the inventory's ``reviewed_extent``.
+        bands: of the chips, in order; none takes all of the scene's, not those of an earlier date, or of an elevation
+            model alone all that follows from it.
+        extent: polygons of the ground that was looked through; none takes the inventory's ``reviewed_extent``, or all
+            of a GeoTIFF.
         complete: all of the scene was looked through.
         params: size, splits and balance.
         overwrite: replace chips that are there.
 
     Returns:
-        ``out`` and, by split, counts: ``chips``, ``landslide``, ``hard_negative``; and of ``reasons``, ``squares``.
+        ``out``; by split, counts: ``chips``, ``landslide``, ``hard_negative``, and of ``reasons``, ``squares``; and
+        ``too_small``, how many outlines hold no pixel's centre, whose ground is unknown.
 
     Raises:
         LandslideError: something the user can mend; nothing is left behind.
@@ -78,14 +84,15 @@ def cut_chips(
     refuse_occupied(target, overwrite=overwrite)
     scene = _scene(sources, dem)
     labels = _labels(Path(inventory), scene, extent, complete=complete)
+    labels, too_small = doubting_small(scene, labels)
     chosen = places(scene, labels, params)
     if not chosen:
         raise NoOverlapError(
             f"{inventory}: no chip of {params.size} pixels holds a landslide, rejected ground, or enough ground that "
             "was looked through; check that inventory and scene are of the same place"
         )
-    names = tuple(bands) if bands else tuple(name for name in scene.names if not is_pre(name))
-    told: dict[str, Any] = {"out": str(target)}
+    names = tuple(bands) if bands else _bands(scene)
+    told: dict[str, Any] = {"out": str(target), "too_small": too_small}
     with chips_folder(target, overwrite=overwrite) as made:
         # Chips overlap or lie in tiles that several share: warped once, bands are read fast.
         scene = staged(scene, made.parent / "bands")
@@ -161,7 +168,7 @@ def _scene(sources: Sequence[str | Path] | str | Path, dem: str | Path | None) -
             raise SourceNotFoundError(f"{folder}: holds no finished scan (scan.json); name the scene's files instead")
         scene = scene_of(record)
         return scene if dem is None else replace(scene, dem=Path(dem), dem_band=1)
-    return open_scene(listed, dem=dem)
+    return open_scene(listed, dem=dem, terrain_only=True)
 
 
 def scene_of(record: dict[str, Any]) -> Scene:
@@ -179,11 +186,20 @@ def scene_of(record: dict[str, Any]) -> Scene:
     )
 
 
+def _bands(scene: Scene) -> tuple[str, ...]:
+    """Those of a scene's later date; of a scene that is an elevation model alone, all that follows from it."""
+    named = tuple(name for name in scene.names if not is_pre(name))
+    return TERRAIN if named == ("elevation",) else named
+
+
 def _labels(inventory: Path, scene: Scene, extent: str | Path | None, *, complete: bool) -> Labels:
     crs = str(scene.geobox.crs)
     if extent is not None and complete:
         raise ParameterError("--extent and --complete contradict each other; give one of them")
     given = None if extent is None else read_aoi(Path(extent), scene.geobox)
+    if inventory.suffix.lower() in RASTERS:
+        mask = read_mask(inventory, crs=CRS(crs))
+        return Labels(mask.landslides, mask.extent if given is None else given, unsure=mask.unknown)
     if not has_review(inventory):
         if given is None and not complete:
             raise ParameterError(

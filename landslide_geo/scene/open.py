@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from landslide_geo.bands import TERRAIN, is_optical, is_pre
 from landslide_geo.errors import EmptyAOIError, InventoryError, MissingBandError, NoOverlapError, SourceNotFoundError
-from landslide_geo.scene.grid import geographic_centre, scene_geobox
+from landslide_geo.scene.grid import geographic_centre, ground_sample_distance, scene_geobox
 from landslide_geo.scene.raster_io import covers, open_raster, reading
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource, resolve_sources
@@ -34,6 +34,7 @@ def open_scene(
     date: date | None = None,
     date_pre: date | None = None,
     name: str | None = None,
+    terrain_only: bool = False,
 ) -> Scene:
     """Open a scene lazily: files are checked, none is read as a whole.
 
@@ -47,6 +48,8 @@ def open_scene(
         date: acquisition day of the later bands.
         date_pre: acquisition day of the earlier bands.
         name: of the scene in outputs; none takes it from the files.
+        terrain_only: take a scene that has nothing but its elevation model, too, on that model's own grid, or where it
+            is in degrees, at its own pixel size. There is nothing to map on such a scene, but chips to cut.
 
     Raises:
         LandslideError: an input is missing, unreadable, has no CRS, or does not overlap the first band; the area of
@@ -55,6 +58,10 @@ def open_scene(
     listed = [sources] if isinstance(sources, str | Path) else list(sources)
     bands = resolve_sources(listed)
     first = next((band for band in bands if not is_pre(band.name) and band.name not in TERRAIN), None)
+    if first is None and terrain_only:
+        first = next((band for band in bands if band.name == "elevation"), None)
+        if first is not None:
+            gsd = _own_size(first)
     if first is None:
         names = ", ".join(band.name for band in bands)
         raise MissingBandError(f"the scene has only {names}; name at least one band of the event date, e.g. red=B4.tif")
@@ -79,6 +86,13 @@ def open_scene(
         sun=None if date is None else overpass_sun(centre[0], centre[1], date),
         scene_id=name or _scene_id(first, bands),
     )
+
+
+def _own_size(band: BandSource) -> float:
+    """Side of a square as large as a band's pixels are on the ground, in metres."""
+    with open_raster(band.path) as dataset:
+        width, height = ground_sample_distance(GeoBox.from_rio(dataset))
+    return float(np.sqrt(width * height))
 
 
 def read_aoi(path: Path, geobox: GeoBox) -> BaseGeometry:

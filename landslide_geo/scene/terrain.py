@@ -1,4 +1,4 @@
-"""Terrain from an elevation model: slope, aspect and hillshade on a metric grid.
+"""Terrain from an elevation model: slope, aspect, curvature, relief and hillshade on a metric grid.
 
 Elevations in a geographic CRS are projected before anything is derived from them: a slope computed on degrees is wrong
 by the metres in a degree, and differently in x and y.
@@ -20,6 +20,7 @@ from pyproj import Geod
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import calculate_default_transform
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from landslide_geo.errors import NoOverlapError
 from landslide_geo.scene.grid import geographic_centre, utm_crs
@@ -29,6 +30,8 @@ FloatArray = NDArray[np.float32]
 
 #: Cells around a place that an elevation model is warped for, so that gradients and interpolation at its rim are whole.
 MARGIN = 4
+#: Relief is that within this distance of a place, in metres.
+RELIEF_M = 500.0
 
 
 def horn_gradient(elevation: FloatArray, resolution: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
@@ -69,6 +72,56 @@ def aspect_degrees(elevation: FloatArray, resolution: tuple[float, float]) -> Fl
     east, north = horn_gradient(elevation, resolution)
     aspect = np.degrees(np.arctan2(-east, -north)) % 360
     return np.where((east == 0) & (north == 0), np.nan, aspect).astype(np.float32)
+
+
+def curvature(elevation: FloatArray, resolution: tuple[float, float]) -> FloatArray:
+    """Minus the sum of the second derivatives, 1/m: above 0 on ridges, below in valleys (Zevenbergen & Thorne 1987).
+
+    Over two cells to each side, which holds down the noise of the model; at the rim one-sided.
+
+    Args:
+        elevation: (h, w) float32, metres, NaN where unknown; at least 3 × 3.
+        resolution: pixel width and height in metres, both positive.
+
+    Returns:
+        (h, w) float32; NaN where a cell that it is taken from is unknown.
+    """
+    z = elevation.astype(np.float64)
+    east = np.gradient(np.gradient(z, resolution[0], axis=1), resolution[0], axis=1)
+    north = np.gradient(np.gradient(z, resolution[1], axis=0), resolution[1], axis=0)
+    return (-east - north + 0 * z).astype(np.float32)
+
+
+def relief(elevation: FloatArray, resolution: tuple[float, float], *, within: float = RELIEF_M) -> FloatArray:
+    """Highest minus lowest ground within a distance of each cell, in metres, of the cells that are known.
+
+    Args:
+        elevation: (h, w) float32, metres, NaN where unknown; ground beyond it does not count.
+        resolution: pixel width and height in metres, both positive.
+        within: metres from centre to centre.
+
+    Returns:
+        (h, w) float32, 0 or more; NaN where the cell itself is unknown.
+    """
+    known = np.isfinite(elevation)
+    highest = np.where(known, elevation, -np.inf).astype(np.float32)
+    lowest = np.where(known, elevation, np.inf).astype(np.float32)
+    high, low = highest.copy(), lowest.copy()
+    rows = elevation.shape[0]
+    # A disc is a row of each width: the filter of a row takes as long for a wide one as for a narrow one.
+    for away in range(int(within / resolution[1]) + 1):
+        half = int(np.sqrt(within**2 - (away * resolution[1]) ** 2) / resolution[0])
+        if away >= rows:
+            break
+        top = maximum_filter1d(highest, 2 * half + 1, axis=1, mode="nearest")
+        bottom = minimum_filter1d(lowest, 2 * half + 1, axis=1, mode="nearest")
+        for here, there in (
+            (slice(away, None), slice(None, rows - away)),
+            (slice(None, rows - away), slice(away, None)),
+        ):
+            np.maximum(high[here], top[there], out=high[here])
+            np.minimum(low[here], bottom[there], out=low[here])
+    return np.where(known, high - low, np.nan).astype(np.float32)
 
 
 def illumination(

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from rasters import CRS, NORTH, PIXEL, WEST, write_raster
 
 from landslide_geo import open_scene
-from landslide_geo.chips.cut import Labeller, Labels, batches, places
+from landslide_geo.bands import TERRAIN
+from landslide_geo.chips.cut import Labeller, Labels, batches, doubting_small, places
 from landslide_geo.chips.store import UNKNOWN
 from landslide_geo.config import ChipParams
 from landslide_geo.errors import MissingBandError, ParameterError
 from landslide_geo.scene.grid import Block
 from landslide_geo.scene.scene import Scene
+from landslide_geo.scene.terrain import aspect_degrees, curvature, relief, slope_degrees
 
 SIZE = 16
 GREEN = 900  # digital numbers of clear ground
@@ -180,6 +182,54 @@ def test_parameters_that_make_no_sense_are_refused(scene: Scene, params: ChipPar
 
 def test_a_band_that_is_not_there_is_named(scene: Scene) -> None:
     labels, params = Labels(shapes(rectangle(0, 0, 9, 9)), None), ChipParams(size=SIZE)
-    for band in ("nir", "aspect"):
-        with pytest.raises(MissingBandError, match=f"need band {band}, .*it has green, red; .* elevation and slope"):
+    for band in ("nir", "vv_asc"):
+        with pytest.raises(MissingBandError, match=f"need band {band}, .*it has green, red; .* elevation, slope, asp"):
             next(batches(scene, labels, places(scene, labels, params), ("red", band), params))
+
+
+def test_terrain_of_a_chip_is_that_of_the_scene(tmp_path: Path) -> None:
+    """Chips see the ground around them: where two meet there is no seam."""
+    rows, cols = np.mgrid[:160, :160] * PIXEL
+    hills = (900 + 80 * np.sin(rows / 170) * np.cos(cols / 230) + 0.1 * cols).astype(np.float32)
+    hills[100:110, 20:30] = hills[100, 20]  # a terrace, which faces nowhere
+    dem = write_raster(tmp_path / "dem.tif", hills[None])
+    alone = open_scene(f"elevation={dem}", terrain_only=True, name="hills")
+    params = ChipParams(size=SIZE, negatives=0)
+    labels = Labels(shapes(rectangle(0, 0, 160, 160)), None)
+    (found,) = batches(alone, labels, places(alone, labels, params)[:64], TERRAIN, params)
+    whole = {
+        "elevation": hills,
+        "slope": slope_degrees(hills, (PIXEL, PIXEL)),
+        "aspect": np.nan_to_num(aspect_degrees(hills, (PIXEL, PIXEL))),
+        "curvature": curvature(hills, (PIXEL, PIXEL)),
+        "relief": relief(hills, (PIXEL, PIXEL)),
+    }
+    assert found.attrs["units"] == ["m", "degrees", "degrees clockwise from north", "1/m", "m"]
+    for name, image in zip(found["id"].to_numpy(), found["image"].to_numpy(), strict=True):
+        row, col = (int(part) for part in name.rsplit("_", 2)[1:])
+        for band, values in zip(TERRAIN, image, strict=True):
+            expected = whole[band][row : row + SIZE, col : col + SIZE]
+            np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-5, err_msg=f"{band} of {name}")
+
+
+def test_ground_of_outlines_smaller_than_a_pixel_is_unknown(scene: Scene) -> None:
+    within = rectangle(10.1, 10.1, 0.3, 0.3)
+    across = rectangle(20.6, 20.6, 0.8, 0.8)  # touches four pixels and holds no centre
+    labels = Labels(shapes(within, across, rectangle(30, 30, 2, 2), rectangle(-50, -50, 0.3, 0.3)), None)
+    doubted, count = doubting_small(scene, labels)
+    assert count == 2, "those that lie elsewhere are no matter of this scene"
+    expected = np.zeros((96, 128), dtype=np.uint8)
+    expected[10, 10] = expected[20:22, 20:22] = UNKNOWN
+    expected[30:32, 30:32] = 1
+    assert np.array_equal(Labeller(scene, doubted).mask(scene.extent)[0], expected)
+    large = Labels(shapes(rectangle(30, 30, 2, 2)), None)
+    assert doubting_small(scene, large) == (large, 0)
+
+
+@settings(max_examples=30)
+@given(st.floats(0, 90), st.floats(0, 120), st.floats(0.05, 6), st.floats(0.05, 6))
+def test_every_outline_leaves_a_trace(scene: Scene, row: float, col: float, height: float, width: float) -> None:
+    labels, count = doubting_small(scene, Labels(shapes(rectangle(row, col, height, width)), None))
+    mask, _ = Labeller(scene, labels).mask(scene.extent)
+    assert (mask == UNKNOWN).any() == (count == 1)
+    assert (mask == 1).any() == (count == 0)

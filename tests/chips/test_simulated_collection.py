@@ -37,14 +37,7 @@ def test_terrain_is_that_of_the_elevation() -> None:
         assert (b["relief"] >= 0).all()
         # Whatever lies in the middle of the chip is within 500 m of it.
         near = elevation[22:42, 22:42]
-        assert b["relief"][32, 32] > near.max() - near.min() - 10
-
-
-def test_curvature_of_a_paraboloid() -> None:
-    y, x = np.mgrid[:20, :20] * 10.0
-    bowl = (0.002 * (x - 100) ** 2 + 0.001 * (y - 100) ** 2).astype(np.float32)
-    np.testing.assert_allclose(reader._curvature(bowl)[3:-3, 3:-3], -0.006, atol=1e-5)
-    np.testing.assert_allclose(reader._curvature(-bowl)[3:-3, 3:-3], 0.006, atol=1e-5)
+        assert b["relief"][32, 32] >= near.max() - near.min()
 
 
 def test_stores_tell_that_they_are_simulated() -> None:

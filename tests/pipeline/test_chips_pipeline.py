@@ -9,6 +9,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 import shapely
 
 from landslide_geo import open_scene, scan
@@ -123,12 +124,12 @@ def test_what_nobody_reviewed_makes_no_chips(reviewed, tmp_path, capsys):
 
 def test_nothing_is_lost_and_nothing_half_made(reviewed, tmp_path, capsys):
     inventory, out = reviewed / "reviewed.gpkg", tmp_path / "chips"
-    assert "lacks (it has" in refused(capsys, reviewed, inventory, "--out", out, "--bands", "red,aspect")
+    assert "lacks (it has" in refused(capsys, reviewed, inventory, "--out", out, "--bands", "red,cirrus")
     assert not list(tmp_path.iterdir())
     told(capsys, reviewed, inventory, "--out", out)
     before = sorted(path.relative_to(out) for path in out.rglob("*"))
     assert "holds chips already" in refused(capsys, reviewed, inventory, "--out", out)
-    refused(capsys, reviewed, inventory, "--out", out, "--overwrite", "--bands", "red,aspect")
+    refused(capsys, reviewed, inventory, "--out", out, "--overwrite", "--bands", "red,cirrus")
     assert sorted(path.relative_to(out) for path in out.rglob("*")) == before
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").touch()
@@ -148,3 +149,57 @@ def test_edits_are_imported_and_cut_in_one_go(reviewed, tmp_path, capsys):
     assert store.read(tmp_path / "chips" / "train.zarr").sizes["chip"] > 0
     assert run([str(part) for part in [*command, "--scan", tmp_path]]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_elevation_model_and_polygons_are_enough(reviewed, simulated, tmp_path, capsys):
+    """In degrees it is warped to metres, at its own pixel size."""
+    polygons = tmp_path / "mapped.geojson"
+    gpd.read_file(reviewed / "reviewed.gpkg", layer="landslides")[["geometry"]].to_crs(4326).to_file(polygons)
+    dem = f"elevation={simulated.dem}"
+    found = told(capsys, dem, polygons, "--complete", "--out", tmp_path / "chips")
+    train = store.read(tmp_path / "chips" / "train.zarr")
+    assert train["band"].to_numpy().tolist() == ["elevation", "slope", "aspect", "curvature", "relief"]
+    assert 22 < train.attrs["gsd_m"] < 31, "an arc second is shorter from east to west"
+    assert found["train"]["landslide"] > 0
+    assert float((train["mask"] == 1).mean()) > 0.001
+    told(capsys, dem, polygons, "--complete", "--out", tmp_path / "slopes", "--bands", "slope")
+    assert store.read(tmp_path / "slopes" / "train.zarr")["band"].to_numpy().tolist() == ["slope"]
+    assert "need band red" in refused(capsys, dem, polygons, "--complete", "--out", tmp_path / "no", "--bands", "red")
+    assert run(["scan", dem, "--out", str(tmp_path / "scan")]) == 2
+    assert "the scene has only elevation" in capsys.readouterr().err
+
+
+def test_a_mask_is_an_inventory_that_tells_where_there_is_none(simulated, tmp_path, capsys):
+    found = told(capsys, *simulated.sources, simulated.truth, "--out", tmp_path / "chips", "--bands", "red")
+    assert found["too_small"] == 0
+    with rasterio.open(simulated.truth) as dataset:
+        truth = dataset.read(1)
+    train = store.read(tmp_path / "chips" / "train.zarr")
+    for name, mask in zip(train["id"].to_numpy(), train["mask"].to_numpy(), strict=True):
+        row, col = (int(part) for part in name.rsplit("_", 2)[1:])
+        seen = mask != store.UNKNOWN
+        assert seen.any()
+        assert np.array_equal(mask[seen], truth[row : row + 64, col : col + 64][seen])
+
+
+def test_chips_of_real_terrain_and_of_a_real_patch(mirror, tmp_path, capsys):
+    """The Kaghan valley has outlines and an elevation model only; the patch from Italy two dates and a mask."""
+    valley, patch = mirror / "inventory_balakot", mirror / "scene_italy_emilia"
+    if not (valley.is_dir() and patch.is_dir()):
+        pytest.skip("the mirror lacks the inventory or the patch")
+    out = tmp_path / "valley"
+    found = told(capsys, f"elevation={valley / 'AW3D30.tif'}", valley / "landslides.shp", "--complete", "--out", out)
+    assert found["train"]["landslide"] > 80
+    assert 900 < found["too_small"] < 1500, "a quarter of the outlines holds no centre of a pixel of 28.6 m"
+    train = store.read(out / "train.zarr")
+    known = train["mask"].to_numpy()[np.isfinite(train["image"].to_numpy()).all(axis=1)]
+    assert 0.005 < (known == 1).mean() < 0.05
+    slid = train["image"].to_numpy()[:, 1][train["mask"].to_numpy() == 1]
+    assert np.median(slid) > np.median(train["image"].to_numpy()[:, 1]), "landslides lie on the steeper ground"
+    sources = [patch / "s2_post_2023-05-23.tif", f"pre={patch / 's2_pre_2023-04-28.tif'}", patch / "mask.tif"]
+    command = ["chips", *sources, "--dem", patch / "dem.tif", "--bands", "red,pre_nir,slope", "--out", tmp_path / "one"]
+    assert run([str(part) for part in command]) == 0
+    capsys.readouterr()
+    one = store.read(tmp_path / "one" / "train.zarr")
+    assert one["image"].shape == (1, 3, 128, 128)
+    assert int((one["mask"] == 1).sum()) == 631

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landslide_geo.scene.sun import overpass_sun, sun_position
-from landslide_geo.scene.terrain import aspect_degrees, hillshade, illumination, metric_dem, slope_degrees
+from landslide_geo.scene.terrain import (
+    aspect_degrees,
+    curvature,
+    hillshade,
+    illumination,
+    metric_dem,
+    relief,
+    slope_degrees,
+)
 
 ROWS, COLS = np.mgrid[0:12, 0:15].astype(np.float32)
 
@@ -21,6 +29,31 @@ def test_a_plane_has_its_slope_and_aspect_everywhere_to_the_rim(east, north, wid
     if np.hypot(east, north) > 0.05:
         turn = aspect_degrees(plane, (width, height)) - np.degrees(np.arctan2(-east, -north))
         np.testing.assert_allclose(np.cos(np.radians(turn)), 1, atol=1e-4)
+
+
+def test_curvature_of_a_paraboloid():
+    y, x = np.mgrid[:20, :20] * 10.0
+    bowl = (0.002 * (x - 100) ** 2 + 0.001 * (y - 100) ** 2).astype(np.float32)
+    np.testing.assert_allclose(curvature(bowl, (10, 10))[3:-3, 3:-3], -0.006, atol=1e-5)
+    np.testing.assert_allclose(curvature(-bowl, (10, 10))[3:-3, 3:-3], 0.006, atol=1e-5)
+    bowl[10, 10] = np.nan
+    assert np.isnan(curvature(bowl, (10, 10))[[10, 8, 10], [10, 10, 12]]).all()
+
+
+@given(st.integers(0, 9), st.integers(0, 11), st.floats(8, 40), st.floats(8, 40), st.floats(5, 150))
+def test_relief_is_that_of_a_disc(row, col, width, height, within):
+    ground = np.random.default_rng(row * 12 + col).normal(800, 90, (10, 12)).astype(np.float32)
+    ground[3, 4] = np.nan
+    rows, cols = np.mgrid[:10, :12]
+    distance = np.sqrt(((rows - row) * height) ** 2 + ((cols - col) * width) ** 2)
+    # A cell that lies right on the circle may count or not.
+    inner, outer = (ground[distance <= within + slack] for slack in (-1e-6, 1e-6))
+    found = relief(ground, (width, height), within=within)[row, col]
+    if (row, col) == (3, 4):
+        assert np.isnan(found)
+    else:
+        low, high = (np.nanmax(part) - np.nanmin(part) for part in (inner, outer))
+        assert low - 1e-3 <= found <= high + 1e-3
 
 
 def test_flat_ground_has_no_aspect_and_full_light_from_above():
