@@ -82,8 +82,18 @@ def _measured(manifest: BundleManifest) -> str:
             f"Training: {training['epochs']} epochs, {training['minutes']:g} minutes on {training['hardware']} "
             f"({training['precision']}), {training['energy_kwh']:g} kWh, {training['co2_kg']:g} kg CO₂ by estimate."
         )
-    if any(values.get("simulated") for values in manifest.metrics.values()):
-        told.append("**Figures from simulated chips: they say nothing about real landslides.**")
+    scored = {split: values for split, values in manifest.metrics.items() if "f1" in values}
+    for split, values in scored.items():
+        if split not in ("test", "validation"):
+            auc = "" if values.get("auc") is None else f", AUC {values['auc']:.3f}"
+            told.append(
+                f"On {split} ({values['patches']} {'chip' if values['patches'] == 1 else 'chips'}, "
+                f"{values['prevalence']:.1%} landslide): F1 {values['f1']:.3f}, IoU {values['iou']:.3f}{auc}."
+            )
+    if simulated := [split for split, values in scored.items() if values.get("simulated")]:
+        told.append(
+            f"**Figures from simulated chips ({', '.join(simulated)}): they say nothing about real landslides.**"
+        )
     return "\n".join(told)
 
 
@@ -98,8 +108,18 @@ def _limits(manifest: BundleManifest) -> str:
             "Landslide4Sense marks fresh, bare landslides. Old, overgrown ones are not found; quarries, bare fields, "
             "roads and river bars look alike in three bands, so slope and an analyst have to decide.",
         ]
-    if "simulated" in data:
+    if manifest.architecture == "rdndvi":
+        told.append(
+            "Any loss of vegetation between the dates looks like a landslide to it: harvest, mowing, clear-cuts, fire, "
+            "drought. Ground that was bare before cannot lose any. Dates of the same season, slope and an analyst help."
+        )
+    if "simulated" in data and "epochs" in manifest.metrics.get("training", {}):
         told.append("Trained on simulated chips: for trying things out, not for maps.")
+    elif "simulated" in data:
+        told.append(
+            "Tried on simulated chips only: which of two pixels is likelier holds anywhere, probabilities and threshold "
+            "do not. Seek both on chips of your own with `landslide calibrate`."
+        )
     told.append("Figures hold for chips like those named above; compare on ground of your own before use.")
     return "\n".join(f"- {line}" for line in told)
 

@@ -153,7 +153,7 @@ def _described(params: TrainParams, chips: Split, *, learned: bool) -> str:
     where = ", ".join(sorted(set(chips.sources)))
     if chips.simulated:
         where = "simulated chips: it knows no real landslide" if learned else "simulated chips, not on real landslides"
-    how = "trained on" if learned else "a rule, calibrated on"
+    how = "trained on" if learned else "a rule, tried on"
     gsd = chips.gsd_m or _GSD_M
     return f"Landslides in {', '.join(chips.bands)} at about {gsd:g} m: {what}{' ' if learned else ', '}{how} {where}."
 
