@@ -30,6 +30,9 @@ def evaluate(
         typer.Option("--prior", metavar="P", help="Expected share of landslides, where it is not the training's."),
     ] = None,
     tta: Annotated[int | None, typer.Option("--tta", metavar="N", help="Symmetries averaged: 1, 2, 4 or 8.")] = None,
+    plots: Annotated[
+        Path | None, typer.Option("--plots", metavar="DIR", help="Write tables of curves and pictures there.")
+    ] = None,
 ) -> None:
     """Score a model on a labelled dataset.
 
@@ -37,12 +40,18 @@ def evaluate(
     --out metrics.json
     """
     from landslide_geo.pipeline.evaluation import evaluate_model
+    from landslide_geo.pipeline.figures import EVALUATED, plots_folder, write_evaluation
     from landslide_geo.pipeline.training import write_result
 
-    metrics, *_ = evaluate_model(
-        model, dataset=dataset, root=root, split=split, tta=tta, threshold=threshold, prior=prior, decision=calibration
-    )
-    write_result(out, metrics)
+    with plots_folder(plots, EVALUATED) as folder:
+        found = evaluate_model(
+            model, dataset=dataset, root=root, split=split, tta=tta, threshold=threshold, prior=prior,
+            decision=calibration,
+        )  # fmt: skip
+        metrics = found.metrics
+        if folder is not None:
+            write_evaluation(folder, found)
+        write_result(out, metrics)
     simulated = ", simulated" if metrics["simulated"] else ""
     typer.echo(
         f"{metrics['model']} on {metrics['dataset']} {split}: "

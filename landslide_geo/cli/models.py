@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -97,6 +98,40 @@ def summary(
         table.add_row(name, row.kind, f"{row.parameters:,}", f"{row.flops / 1e6:,.2f}", end_section=row is rows[-1])
     Console(highlight=False).print(table)
     typer.echo("FLOPs of convolutions and matrix products; a multiplication with its addition is two.")
+
+
+@app.command("curves")
+def curves(
+    model: Annotated[str, typer.Argument(metavar="NAME|DIR", help="Shipped model, or folder of a bundle.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="PNG to write.")],
+) -> None:
+    """Draw loss, F1 on validation and learning rate over the epochs of a model's training.
+
+    Example: landslide models curves models/mine --out history.png
+    """
+    from landslide_geo.pipeline.figures import write_curves
+
+    write_curves(model, out)
+    typer.echo(str(out))
+
+
+@app.command("compare")
+def compare(
+    models: Annotated[
+        list[str], typer.Argument(metavar="NAME|DIR...", help="Shipped models, or folders of bundles or ensembles.")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the table there too.")] = None,
+) -> None:
+    """Print a Markdown table of the figures in several models, by F1 on the test.
+
+    Example: landslide models compare default red_minus_green bundles/mine --out models.md
+    """
+    from landslide_geo.pipeline.figures import compare_bundles, write_text
+
+    table = compare_bundles(models)
+    if out is not None:
+        write_text(out, table)
+    typer.echo(table)
 
 
 def _arguments(given: Sequence[str]) -> dict[str, Any]:

@@ -28,6 +28,9 @@ def train(
     restart: Annotated[
         bool, typer.Option("--restart", help="Start anew where an earlier run was interrupted.")
     ] = False,
+    plots: Annotated[
+        Path | None, typer.Option("--plots", metavar="DIR", help="Write a picture of the training curves there.")
+    ] = None,
 ) -> None:
     """Train a network on chips and write it as a bundle; landslide calibrate and landslide bundle finish it.
 
@@ -38,6 +41,7 @@ def train(
     """
     from landslide_geo.config import PipelineParams, load_params
     from landslide_geo.errors import ParameterError
+    from landslide_geo.pipeline.figures import TRAINED, plots_folder, write_training
     from landslide_geo.pipeline.training import train_model
 
     changes: dict[str, object] = {"epochs": epochs, "fold": fold, "seed": seed}
@@ -47,7 +51,10 @@ def train(
     if model is not None and params is None:
         raise ParameterError(f"--model {model}: name the parameters it stands in, as in --params params.yaml")
     chosen = (load_params(params) if params is not None else PipelineParams()).training(model, **given)
-    bundle = train_model(data, out, negatives=negatives, params=chosen, resume=not restart, report=_epoch)
+    with plots_folder(plots, TRAINED) as folder:
+        bundle = train_model(data, out, negatives=negatives, params=chosen, resume=not restart, report=_epoch)
+        if folder is not None:
+            write_training(folder, out)
     measured = bundle.manifest.metrics["training"]
     if "minutes" in measured:
         typer.echo(
@@ -69,20 +76,27 @@ def calibrate(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="calibration.json to write.")],
     method: Annotated[str, typer.Option("--method", metavar="NAME", help="platt, temperature or isotonic.")] = "platt",
     tta: Annotated[int | None, typer.Option("--tta", metavar="N", help="Symmetries averaged: 1, 2, 4 or 8.")] = None,
+    plots: Annotated[
+        Path | None, typer.Option("--plots", metavar="DIR", help="Write tables of curves and pictures there.")
+    ] = None,
 ) -> None:
     """Calibrate a trained model on its validation chips, and seek its decision threshold there.
 
     Example: landslide calibrate models/mine --data chips/landslide4sense-rgb --out models/mine.calibration.json
     """
     from landslide_geo.errors import ParameterError
+    from landslide_geo.pipeline.figures import CALIBRATED, plots_folder, write_decision
     from landslide_geo.pipeline.training import calibrate_model, write_result
     from landslide_geo.training.calibration import FITS
 
     if method not in FITS:
         raise ParameterError(f"method {method!r}: use one of {', '.join(FITS)}")
-    decision = calibrate_model(model, data, method=method, tta=tta)  # type: ignore[arg-type]
-    told = decision.to_json()
-    write_result(out, told)
+    with plots_folder(plots, CALIBRATED) as folder:
+        decision = calibrate_model(model, data, method=method, tta=tta)  # type: ignore[arg-type]
+        told = decision.to_json()
+        if folder is not None:
+            write_decision(folder, decision, model=model)
+        write_result(out, told)
     error = told["calibration_error"]
     typer.echo(
         f"threshold {told['threshold']['value']:g} (f1 {told['f1']:.3f}); calibration error {error['before']:.4f} "

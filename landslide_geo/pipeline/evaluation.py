@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from landslide_geo.chips.augment import TTA_SYMMETRIES
 from landslide_geo.chips.split import Split
@@ -12,13 +12,31 @@ from landslide_geo.models import Ensemble, Model, load_ensemble
 from landslide_geo.pipeline.prepare import DATASETS
 from landslide_geo.pipeline.training import decided
 from landslide_geo.processor import described
-from landslide_geo.training.evaluate import Scores, histogram_of
-from landslide_geo.training.metrics import Histogram
+from landslide_geo.training.evaluate import Scores, histograms_of
+from landslide_geo.training.metrics import Counts, Histogram
 
 #: Stores of chips, whatever they were made from.
 CHIPS: Final = "chips"
 #: Draws splits that are not published, as in ``landslide prepare``.
 _SEED: Final = 42
+
+
+class Evaluation(NamedTuple):
+    """What an evaluation found.
+
+    Attributes:
+        metrics: content of ``metrics.json``.
+        histogram: of calibrated probabilities.
+        chips: with all their bands.
+        model: as it was scored.
+        each: counts of each chip at the threshold.
+    """
+
+    metrics: dict[str, Any]
+    histogram: Histogram
+    chips: Split
+    model: Model | Ensemble
+    each: list[Counts]
 
 
 def evaluate_model(
@@ -31,7 +49,7 @@ def evaluate_model(
     threshold: float | None = None,
     prior: float | None = None,
     decision: str | Path | None = None,
-) -> tuple[dict[str, Any], Histogram, Split, Model | Ensemble]:
+) -> Evaluation:
     """Score a model or an ensemble.
 
     Args:
@@ -43,9 +61,6 @@ def evaluate_model(
         threshold: on calibrated probability; none: the model's own.
         prior: expected share of landslide pixels; none keeps that of the calibration.
         decision: file of ``landslide calibrate`` whose calibration and threshold take the place of the model's own.
-
-    Returns:
-        The content of ``metrics.json``, the histogram of probabilities, the chips, and the model as it was scored.
 
     Raises:
         DatasetError: no such dataset or split, or the folder is not laid out as the dataset is.
@@ -63,8 +78,11 @@ def evaluate_model(
             raise ParameterError(f"{model}: an ensemble has calibrations of its own; leave out --calibration")
         found = decided(found, decision)
     chips = read_split(dataset, Path(root), split)
-    histogram = histogram_of(found, chips, tta=tta, prior=prior)
     used = found.threshold if threshold is None else threshold
+    histogram, each = Histogram(), []
+    for own in histograms_of(found, chips, tta=tta, prior=prior):
+        histogram.include(own)
+        each.append(own.at(used))
     if isinstance(found, Ensemble):
         name, usual = found.name, found.tta
         seed: Any = [member.manifest.training.seed for member, _ in found.models]
@@ -82,7 +100,7 @@ def evaluate_model(
         "seed": seed,
         "hardware": described(),
     }
-    return metrics, histogram, chips, found
+    return Evaluation(metrics, histogram, chips, found, each)
 
 
 def read_split(dataset: str, root: Path, split: str) -> Split:

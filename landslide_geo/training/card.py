@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from landslide_geo.models import BundleManifest
+from landslide_geo.models import BundleManifest, EnsembleManifest
 
 
 def model_card(manifest: BundleManifest, others: Mapping[str, BundleManifest] | None = None) -> str:
@@ -35,7 +35,7 @@ known.
 
 ## Figures
 
-{figures(dict(others or {}) | {manifest.name: manifest})}
+{figures(_comparable(others or {}, manifest) | {manifest.name: manifest})}
 
 Pixels of all chips pooled. Threshold and calibration come from validation; a test is looked at once, after them. False
 positives: share of pixels called landslide in chips that hold none and that training never met.
@@ -60,6 +60,15 @@ Floating-point order differs between processors, so weights made elsewhere diffe
 
 Licence of the weights: {manifest.licence}.
 """
+
+
+def _comparable(others: Mapping[str, BundleManifest], manifest: BundleManifest) -> dict[str, BundleManifest]:
+    """Those whose figures are of simulated chips where the bundle's are, and of real ones where they are not."""
+    return {name: other for name, other in others.items() if _simulated(other) == _simulated(manifest)}
+
+
+def _simulated(manifest: BundleManifest) -> bool:
+    return bool(manifest.metrics.get("test", {}).get("simulated"))
 
 
 def _calibration(manifest: BundleManifest) -> str:
@@ -117,32 +126,39 @@ def _limits(manifest: BundleManifest) -> str:
         told.append("Trained on simulated chips: for trying things out, not for maps.")
     elif "simulated" in data:
         told.append(
-            "Tried on simulated chips only: which of two pixels is likelier holds anywhere, probabilities and threshold "
-            "do not. Seek both on chips of your own with `landslide calibrate`."
+            "Tried on simulated chips only: which of two pixels is likelier holds anywhere, probabilities and "
+            "threshold do not. Seek both on chips of your own with `landslide calibrate`."
         )
     told.append("Figures hold for chips like those named above; compare on ground of your own before use.")
     return "\n".join(f"- {line}" for line in told)
 
 
-def figures(bundles: Mapping[str, BundleManifest]) -> str:
-    """Markdown table of the scores on test and validation, a row per bundle."""
+def figures(bundles: Mapping[str, BundleManifest | EnsembleManifest]) -> str:
+    """Markdown table of the scores on test and validation, a row per bundle that has any; what is missing is a dash."""
     lines = [
         "| model | test F1 | test IoU | precision | recall | AUC | validation F1 | threshold | false positives |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, manifest in bundles.items():
-        test, validation = manifest.metrics.get("test"), manifest.metrics.get("validation")
-        if test is None or validation is None:
+        test, validation = manifest.metrics.get("test", {}), manifest.metrics.get("validation", {})
+        if not (test or validation):
             continue
         strip: dict[str, Any] = manifest.metrics.get("hard_negatives_held_out", {})
-        auc = "–" if test["auc"] is None else f"{test['auc']:.4f}"
         share = strip.get("false_positive_share", strip.get("predicted_share"))
-        strip_told = "–" if share is None else f"{share:.2%}"
-        lines.append(
-            f"| {name} | {test['f1']:.3f} | {test['iou']:.3f} | {test['precision']:.3f} | {test['recall']:.3f} "
-            f"| {auc} | {validation['f1']:.3f} | {test['threshold']:g} | {strip_told} |"
-        )
+        cells = [_told(test, key, ".3f") for key in ("f1", "iou", "precision", "recall")]
+        cells += [
+            _told(test, "auc", ".4f"),
+            _told(validation, "f1", ".3f"),
+            _told(test or validation, "threshold", "g"),
+        ]
+        cells.append("–" if share is None else f"{share:.2%}")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _told(scores: Mapping[str, Any], name: str, how: str) -> str:
+    value = scores.get(name)
+    return "–" if value is None else format(value, how)
 
 
 def _windows(manifest: BundleManifest) -> str:

@@ -6,7 +6,7 @@ calibrated. Every valid pixel of all chips is counted once: F1 and IoU are of th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -59,7 +59,8 @@ def raw_histogram(predict: Predict, chips: Split, how: Normalisation, *, tta: in
     """
     histogram = Histogram()
     for part in batches(chips):
-        _count(histogram, raw_probabilities(predict, part, how, tta=tta), part)
+        for one in _counted(raw_probabilities(predict, part, how, tta=tta), part):
+            histogram.include(one)
     return histogram
 
 
@@ -68,9 +69,12 @@ def batches(chips: Split) -> list[Split]:
     return [chips.at(range(start, min(start + _BATCH, len(chips)))) for start in range(0, len(chips), _BATCH)]
 
 
-def _count(histogram: Histogram, probability: npt.NDArray[np.float32], chips: Split) -> None:
+def _counted(probability: npt.NDArray[np.float32], chips: Split) -> Iterator[Histogram]:
+    """A histogram for each chip."""
     for index in range(len(chips)):
+        histogram = Histogram()
         histogram.add(probability[index], chips.mask(index), chips.valid(index))
+        yield histogram
 
 
 @dataclass(frozen=True)
@@ -146,16 +150,27 @@ def histogram_of(
     model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None
 ) -> Histogram:
     """Histogram of calibrated probabilities over all valid pixels; arguments as of `probabilities`."""
+    histogram = Histogram()
+    for own in histograms_of(model, chips, tta=tta, prior=prior):
+        histogram.include(own)
+    return histogram
+
+
+def histograms_of(
+    model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None
+) -> Iterator[Histogram]:
+    """The same for each chip, in their order; their sum is what `histogram_of` gives."""
     if isinstance(model, Model) and prior is None:
-        # A bin moves as a whole: thousands of chips are calibrated at once.
+        # A bin moves as a whole: 2000 of them are calibrated instead of all pixels.
         manifest = model.manifest
         over = manifest.tta if tta is None else tta
-        raw = raw_histogram(model.probabilities, _own(model, chips), manifest.normalisation, tta=over)
-        return calibrate_histogram(raw, manifest.calibration)
-    histogram = Histogram()
+        for part in batches(_own(model, chips)):
+            raw = raw_probabilities(model.probabilities, part, manifest.normalisation, tta=over)
+            for one in _counted(raw, part):
+                yield calibrate_histogram(one, manifest.calibration)
+        return
     for part in batches(chips):
-        _count(histogram, probabilities(model, part, tta=tta, prior=prior), part)
-    return histogram
+        yield from _counted(probabilities(model, part, tta=tta, prior=prior), part)
 
 
 def score(

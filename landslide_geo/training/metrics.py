@@ -83,6 +83,11 @@ class Histogram:
         self.positive += np.bincount(bins[flat], minlength=BINS)
         self.negative += np.bincount(bins[~flat], minlength=BINS)
 
+    def include(self, other: Histogram) -> None:
+        """Count the pixels of another histogram too."""
+        self.positive += other.positive
+        self.negative += other.negative
+
     def at(self, threshold: float) -> Counts:
         """Counts when pixels at or above ``threshold`` are called landslides."""
         first = int(np.ceil(round(threshold * BINS, 6)))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from squares import batch
@@ -94,6 +95,54 @@ def test_wrong_requests_are_named(root: Path, tmp_path: Path, capsys) -> None:
     assert not (tmp_path / "m.json").exists()
 
 
+PLOTS = ["confusion.csv", "confusion.png", "precision_recall.csv", "precision_recall.png", "reliability.csv",
+         "reliability.png", "samples.png"]  # fmt: skip
+
+
+def test_plots_show_the_figures_and_do_not_change_them(root: Path, tmp_path: Path) -> None:
+    alone, plots = evaluated(root, tmp_path / "alone.json"), tmp_path / "new/plots"
+    metrics = evaluated(root, tmp_path / "metrics.json", "--plots", str(plots))
+    assert metrics == alone
+    assert sorted(path.name for path in plots.iterdir()) == PLOTS
+    rows = pd.read_csv(plots / "precision_recall.csv")
+    assert rows["f1"].max() >= metrics["f1"] - 0.01
+    groups = pd.read_csv(plots / "reliability.csv")
+    error = ((groups["probability"] - groups["frequency"]).abs() * groups["count"]).sum() / groups["count"].sum()
+    assert error == pytest.approx(metrics["calibration_error"], abs=1e-5)
+    cells = pd.read_csv(plots / "confusion.csv").value_counts()
+    assert cells["landslide", "landslide"] == pytest.approx(metrics["confusion"]["tp"] / metrics["n"] * 1000, abs=3)
+    for path in plots.glob("*.png"):
+        assert min(Image.open(path).size) > 600
+    before = {path.name: path.read_bytes() for path in plots.iterdir()}
+    (plots / "samples.png").write_text("an older one")
+    evaluated(root, tmp_path / "metrics.json", "--plots", str(plots))
+    assert {path.name: path.read_bytes() for path in plots.iterdir()} == before
+    assert [path.name for path in plots.parent.iterdir()] == ["plots"], "nothing is left beside it"
+
+
+def test_chips_without_landslides_have_no_curve(tmp_path: Path) -> None:
+    store.write(tmp_path / "chips/test.zarr", [batch(3, 0, landslides=False)])
+    evaluated(tmp_path / "chips", tmp_path / "m.json", "--dataset", "chips", "--plots", str(tmp_path / "plots"),
+              split="test")  # fmt: skip
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
+        name for name in PLOTS if not name.startswith("precision_recall")
+    ]
+    assert set(pd.read_csv(tmp_path / "plots/confusion.csv")["actual"]) == {"no landslide"}
+
+
+def test_plots_are_there_with_their_metrics_or_not_at_all(root: Path, tmp_path: Path, capsys) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "thesis.txt").write_text("mine")
+    arguments = ["evaluate", "--model", RULE, "--root", str(root), "--split", "validation"]
+    assert run([*arguments, "--out", str(tmp_path / "m.json"), "--plots", str(kept)]) == 2
+    assert "kept: holds thesis.txt, which this command does not write" in capsys.readouterr().err
+    assert run([*arguments, "--out", str(kept / "thesis.txt/m.json"), "--plots", str(tmp_path / "plots")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert [path.name for path in kept.iterdir()] == ["thesis.txt"]
+
+
 def ensemble(folder: Path, **weights: float) -> Path:
     manifest = EnsembleManifest(
         name="both",
@@ -111,12 +160,19 @@ def ensemble(folder: Path, **weights: float) -> Path:
 def test_an_ensemble_of_the_rule_alone_is_the_rule(root: Path, tmp_path: Path, capsys) -> None:
     alone = evaluated(root, tmp_path / "alone.json")
     folder = ensemble(tmp_path / "twice", red_minus_green=1)
+    twice = evaluated(
+        root, tmp_path / "twice.json", "--plots", str(tmp_path / "plots"), "--prior", "0.03", model=folder
+    )
+    assert len(list((tmp_path / "plots").iterdir())) == len(PLOTS)
     twice = evaluated(root, tmp_path / "twice.json", model=folder)
     for key in ("f1", "iou", "n", "threshold", "prevalence", "tta"):
         assert twice[key] == pytest.approx(alone[key], abs=2e-3)
     assert twice["model"] == "both"
     assert twice["model_sha256"] == load_ensemble(folder).sha256
     assert twice["seed"] == [load_model(RULE).manifest.training.seed]
+    shown = CliRunner().invoke(models.app, ["compare", RULE, str(folder)], catch_exceptions=False).stdout
+    assert "| both | 0.700 | – | – | – | – | – | – | – |" in shown
+    assert "- both: data not stated test" in shown
     (tmp_path / "calibration.json").write_text("{}")
     arguments = ["evaluate", "--model", str(folder), "--root", str(root), "--out", str(tmp_path / "x.json")]
     assert run([*arguments, "--calibration", str(tmp_path / "calibration.json")]) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from squares import batch
 
@@ -50,8 +51,9 @@ def command(folder: Path, *arguments: str) -> None:
 def made(folder: Path) -> Path:
     """A draft, its decision, its scores and the bundle."""
     command(folder, "train", "--data", "@chips", "--negatives", "@hard", "--params", "@params.yaml", "--model", "tiny",
-            "--out", "@runs/tiny")  # fmt: skip
-    command(folder, "calibrate", "@runs/tiny", "--data", "@chips", "--out", "@calibration.json")
+            "--out", "@runs/tiny", "--plots", "@plots/train")  # fmt: skip
+    command(folder, "calibrate", "@runs/tiny", "--data", "@chips", "--out", "@calibration.json", "--plots",
+            "@plots/calibrate")  # fmt: skip
     for split in ("validation", "test"):
         command(folder, "evaluate", "--model", "@runs/tiny", "--calibration", "@calibration.json", "--dataset",
                 "chips", "--root", "@chips", "--split", split, "--out", f"@{split}.json")  # fmt: skip
@@ -97,6 +99,40 @@ def test_the_finished_bundle_scores_as_it_says(made: Path) -> None:
     assert (made / "bundles/tiny/history.csv").read_text() == (made / "runs/tiny/history.csv").read_text()
 
 
+def test_what_people_look_at_lies_beside_it(made: Path) -> None:
+    plots = {path.name: sorted(child.name for child in path.iterdir()) for path in (made / "plots").iterdir()}
+    assert plots == {
+        "train": ["history.png", "training.csv", "validation.csv"],
+        "calibrate": ["reliability.csv", "reliability.png", "threshold.csv", "threshold.png"],
+    }
+    validation = pd.read_csv(made / "plots/train/validation.csv")
+    assert validation["epoch"].tolist() == [0, 1, 2, 3]
+    assert load_model(made / "runs/tiny").manifest.metrics["training"]["epochs"] == 4
+    decision = json.loads((made / "calibration.json").read_text())
+    sweep = pd.read_csv(made / "plots/calibrate/threshold.csv")
+    best = sweep.loc[sweep["f1"].idxmax()]
+    assert best["threshold"] == decision["threshold"]["value"]
+    assert best["f1"] == pytest.approx(decision["f1"], abs=1e-5)
+    groups = pd.read_csv(made / "plots/calibrate/reliability.csv")
+    error = ((groups["mean_after"] - groups["frequency_after"]).abs() * groups["count_after"]).sum()
+    assert error / groups["count_after"].sum() == pytest.approx(decision["calibration_error"]["after"], abs=1e-5)
+    command(made, "models", "curves", str(made / "bundles/tiny"), "--out", "@new/history.png")
+    assert (made / "new/history.png").read_bytes() == (made / "plots/train/history.png").read_bytes()
+
+
+def test_bundles_are_compared_by_f1(made: Path, capsys) -> None:
+    capsys.readouterr()
+    command(made, "models", "compare", "red_minus_green", "@bundles/tiny", "@runs/tiny", "--out", "@new/table.md")
+    told = capsys.readouterr().out
+    assert (made / "new/table.md").read_text() == told
+    rows = [line.split(" | ") for line in told.splitlines() if line.startswith("| ")][1:]
+    assert [row[0] for row in rows] == [f"| tiny ({made / 'bundles/tiny'})", "| red_minus_green"]
+    bundle = load_model(made / "bundles/tiny").manifest
+    assert float(rows[0][1]) == pytest.approx(bundle.metrics["test"]["f1"], abs=5e-4)
+    assert f"tiny ({made / 'bundles/tiny'}): squares validation, 65,536 pixels; squares test, 65,536 pixels" in told
+    assert f"tiny ({made / 'runs/tiny'}): no figures in it" in told
+
+
 def test_a_bundle_can_scan(made: Path, simulated, tmp_path: Path) -> None:
     sources = [source for source in simulated.sources if source.split("=")[0] in ("red", "green", "blue")]
     arguments = ["scan", *sources, "--dem", str(simulated.dem), "--model", str(made / "bundles/tiny")]
@@ -117,7 +153,9 @@ def test_a_fold_is_validated_on_chips_that_it_was_not_trained_on(made: Path) -> 
 
 
 def test_a_rule_is_calibrated_like_a_network(made: Path) -> None:
-    command(made, "train", "--data", "@chips", "--params", "@params.yaml", "--model", "rule", "--out", "@runs/rule")
+    command(made, "train", "--data", "@chips", "--params", "@params.yaml", "--model", "rule", "--out", "@runs/rule",
+            "--plots", "@nothing-to-draw")  # fmt: skip
+    assert list((made / "nothing-to-draw").iterdir()) == []
     command(made, "calibrate", "@runs/rule", "--data", "@chips", "--method", "isotonic", "--out", "@rule.json")
     assert json.loads((made / "rule.json").read_text())["f1"] > 0.7
 
@@ -140,6 +178,9 @@ def test_what_does_not_belong_together_is_said(made: Path, tmp_path: Path, capsy
         (["train", "--data", chips, "--architecture", "vgg"], "'vgg' is not known"),
         (["calibrate", str(made / "runs/tiny"), "--data", chips, "--method", "magic"], "method 'magic'"),
         (["calibrate", str(tmp_path), "--data", chips], "not a model bundle"),
+        (["calibrate", str(made / "runs/tiny"), "--data", chips, "--plots", chips], "holds test.zarr, which this"),
+        (["train", "--data", chips, "--plots", params], "params.yaml: cannot be written (Not a directory)"),
+        (["models", "curves", "red_minus_green"], "history.csv: not there, so there are no curves"),
         (["bundle", str(made / "runs/tiny"), "--calibration", str(tmp_path / "broken.json")], "holds no JSON object"),
         (["bundle", str(made / "runs/tiny"), "--calibration", str(tmp_path / "half.json")], "prevalence"),
         (["bundle", str(made / "runs/tiny"), "--calibration", str(made / "calibration.json"), "--metrics", "test"],

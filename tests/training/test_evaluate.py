@@ -16,7 +16,7 @@ from landslide_geo.config import FixedParams
 from landslide_geo.errors import DatasetError, ParameterError
 from landslide_geo.models import Ensemble, Model, list_bundles, load_model
 from landslide_geo.scene.stretch import normalised
-from landslide_geo.training.evaluate import averaged, histogram_of, probabilities, score
+from landslide_geo.training.evaluate import averaged, histogram_of, histograms_of, probabilities, score
 
 RULE = "red_minus_green"
 
@@ -50,6 +50,19 @@ def test_an_ensemble_is_the_weighted_mean_of_its_members() -> None:
         expected += share * model.calibrate(averaged(model.probabilities, images, 1)[:, 0])
     np.testing.assert_allclose(probabilities(both, found), expected, atol=1e-5)
     assert histogram_of(both, found).at(0.3).tp == (expected[[found.mask(i) for i in range(6)]] >= 0.3).sum()
+
+
+@pytest.mark.parametrize("prior", [None, 0.01])
+def test_the_pixels_of_all_chips_are_those_of_each_chip(prior: float | None) -> None:
+    rule, some = load_model("red_minus_green"), chips(20, 0)
+    each = list(histograms_of(rule, some, prior=prior))
+    whole = histogram_of(rule, some, prior=prior)
+    assert len(each) == 20
+    assert np.array_equal(sum(one.positive for one in each), whole.positive)
+    assert np.array_equal(sum(one.negative for one in each), whole.negative)
+    assert each[17].positive.sum() == some.mask(17).sum(), "in the order of the chips"
+    alone = probabilities(rule, some.at([17]), prior=prior)[0]
+    assert each[17].at(0.2).tp == pytest.approx((alone[some.mask(17)] >= 0.2).sum(), abs=2)
 
 
 def test_a_prior_lowers_probabilities_and_keeps_their_order() -> None:

@@ -1,0 +1,244 @@
+"""What people look at after training: folders of tables and pictures, and the table of several bundles."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from landslide_geo.errors import LandslideError, OutputError
+from landslide_geo.files import remove_folder, replacing
+from landslide_geo.models import BundleManifest, EnsembleManifest, find_bundle, open_ensemble, read_manifest
+from landslide_geo.models.ensemble import is_ensemble
+from landslide_geo.training.card import figures
+from landslide_geo.training.package import HISTORY
+
+if TYPE_CHECKING:
+    from landslide_geo.pipeline.evaluation import Evaluation
+    from landslide_geo.report.samples import Sample
+    from landslide_geo.report.sheet import About
+    from landslide_geo.training.calibration import Decision
+
+#: Files of a folder by the command that writes it.
+EVALUATED: Final = (
+    "precision_recall.csv", "reliability.csv", "confusion.csv", "precision_recall.png", "reliability.png",
+    "confusion.png", "samples.png",
+)  # fmt: skip
+CALIBRATED: Final = ("threshold.csv", "reliability.csv", "threshold.png", "reliability.png")
+TRAINED: Final = ("history.png", "training.csv", "validation.csv")
+
+
+@contextmanager
+def plots_folder(target: Path | None, names: Sequence[str]) -> Iterator[Path | None]:
+    """A folder that takes the place of ``target`` if the block ends well, and vanishes if not.
+
+    Args:
+        target: folder to write; none yields none.
+        names: of the files that the command writes: a folder that holds nothing else is replaced.
+
+    Raises:
+        OutputError: it holds something else, or cannot be written.
+    """
+    if target is None:
+        yield None
+        return
+    try:
+        strange = sorted(set(_held(target)) - set(names))
+        if strange:
+            raise OutputError(f"{target}: holds {strange[0]}, which this command does not write; name another --plots")
+        target = target.absolute()  # "." has no name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
+            made = Path(folder) / target.name
+            made.mkdir()
+            yield made
+            remove_folder(target)
+            made.replace(target)
+    except LandslideError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another --plots") from None
+
+
+def _held(target: Path) -> list[str]:
+    if not target.exists():
+        return []
+    return [path.name for path in target.iterdir()]  # of a file: NotADirectoryError
+
+
+def write_evaluation(folder: Path, found: Evaluation) -> None:
+    """Tables and pictures of an evaluation; curves only where there is a landslide.
+
+    Args:
+        folder: that is there; see `EVALUATED`.
+        found: by `landslide_geo.pipeline.evaluation.evaluate_model`.
+    """
+    from landslide_geo.report import samples, score_pictures, scores
+
+    metrics, histogram = found.metrics, found.histogram
+    threshold, unit = metrics["threshold"], metrics["unit"]
+    counts = histogram.at(threshold)
+    about = _about(metrics["model"], f"{metrics['dataset']} {metrics['split']}", simulated=metrics["simulated"])
+    if counts.tp + counts.fn:
+        scores.write_table(folder / "precision_recall.csv", scores.precision_recall(histogram))
+        score_pictures.draw_precision_recall(
+            folder / "precision_recall.png", histogram, threshold=threshold, about=about
+        )
+    if counts.n:
+        scores.write_table(folder / "reliability.csv", scores.reliability(histogram))
+        scores.write_table(folder / "confusion.csv", scores.confusion(counts))
+        score_pictures.draw_reliability(folder / "reliability.png", {"": histogram}, about=about, unit=unit)
+        score_pictures.draw_confusion(folder / "confusion.png", counts, threshold=threshold, about=about, unit=unit)
+    shown = samples.chosen(found.each)
+    if shown:
+        samples.draw_samples(folder / "samples.png", _samples(found, shown), about=about)
+
+
+def _samples(found: Evaluation, shown: Sequence[int]) -> list[Sample]:
+    from landslide_geo.report.samples import Sample
+    from landslide_geo.training.evaluate import probabilities
+
+    # One by one, as they were scored; the prior is in the probability, so that the threshold means the same.
+    own = probabilities(found.model, found.chips.at(shown), tta=found.metrics["tta"], prior=found.metrics["prior"])
+    bands, threshold = found.model.bands, found.metrics["threshold"]
+    return [
+        Sample.of(found.chips, index, probability, bands=bands, threshold=threshold)
+        for index, probability in zip(shown, own, strict=True)
+    ]
+
+
+def write_decision(folder: Path, decision: Decision, *, model: str | Path) -> None:
+    """Tables and pictures of a calibration and of the search for a threshold.
+
+    Args:
+        folder: that is there; see `CALIBRATED`.
+        decision: by `landslide_geo.pipeline.training.calibrate_model`.
+        model: folder of the bundle.
+    """
+    from landslide_geo.report import score_pictures, scores
+
+    data, threshold = decision.calibration.data, decision.threshold.value
+    about = _about(read_manifest(model).name, data, simulated="(simulated)" in data)
+    scores.write_table(folder / "threshold.csv", scores.thresholds(decision.after))
+    scores.write_table(folder / "reliability.csv", scores.reliabilities(decision.before, decision.after))
+    score_pictures.draw_thresholds(folder / "threshold.png", decision.after, threshold=threshold, about=about)
+    both = {"before": decision.before, "after": decision.after}
+    score_pictures.draw_reliability(folder / "reliability.png", both, about=about)
+
+
+def write_curves(model: str | Path, path: Path) -> None:
+    """The picture of a bundle's training curves.
+
+    Raises:
+        BundleError: there is no such bundle, or it has no history.
+        OutputError: the picture cannot be written.
+    """
+    from landslide_geo.report.curves import draw_history, read_history
+
+    folder = find_bundle(model)
+    manifest, history = read_manifest(folder), read_history(folder / HISTORY)
+    simulated = bool(manifest.metrics.get("training", {}).get("simulated", False))
+    _make_parent(path)
+    draw_history(path, history, about=_about(manifest.name, "; ".join(manifest.training.data), simulated=simulated))
+
+
+def write_training(folder: Path, model: str | Path) -> None:
+    """Picture and tables of a bundle's training curves; nothing where it was not trained, as a rule.
+
+    Args:
+        folder: that is there; see `TRAINED`.
+        model: folder of the bundle.
+    """
+    from landslide_geo.report.curves import read_history, split_history
+    from landslide_geo.report.scores import write_table
+
+    table = find_bundle(model) / HISTORY
+    if table.is_file():
+        write_curves(model, folder / TRAINED[0])
+        for name, rows in zip(TRAINED[1:], split_history(read_history(table)), strict=True):
+            write_table(folder / name, rows)
+
+
+def compare_bundles(models: Sequence[str]) -> str:
+    """Markdown table of the figures in several bundles, by F1 on the test, and what they were measured on.
+
+    Args:
+        models: names of shipped bundles, or folders of bundles or ensembles.
+
+    Raises:
+        BundleError: there is no such bundle.
+    """
+    found = [_Measured.of(model) for model in models]
+    names = [one.name for one in found]
+    labels = [
+        name if names.count(name) == 1 else f"{name} ({model})" for name, model in zip(names, models, strict=True)
+    ]
+    order = sorted(range(len(found)), key=lambda i: -found[i].f1)
+    table = figures({labels[i]: found[i].manifest for i in order})
+    told = [f"- {labels[i]}: {found[i].told}" for i in order]
+    return table + "\n\nMeasured on:\n\n" + "\n".join(told)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A bundle's manifest and what its figures are of."""
+
+    name: str
+    manifest: BundleManifest | EnsembleManifest
+
+    @classmethod
+    def of(cls, model: str) -> _Measured:
+        folder = find_bundle(model)
+        if not is_ensemble(folder):
+            manifest = read_manifest(folder)
+            return cls(manifest.name, manifest)
+        stated = open_ensemble(folder).manifest
+        own = {name: stated[name] for name in EnsembleManifest.model_fields if name != "members"}
+        members = [{"bundle": member["bundle"], "weight": member["weight"]} for member in stated["members"]]
+        return cls(stated["name"], EnsembleManifest.model_validate(own | {"members": members}))
+
+    @property
+    def f1(self) -> float:
+        """On the test; of a bundle without below all others, among themselves by validation."""
+        scores = self.manifest.metrics
+        test, validation = scores.get("test", {}), scores.get("validation", {})
+        return float(test["f1"]) if "f1" in test else float(validation.get("f1", -1.0)) - 2
+
+    @property
+    def told(self) -> str:
+        """Dataset, split and pixels of each score."""
+        parts = []
+        for split, scores in self.manifest.metrics.items():
+            if "f1" not in scores:
+                continue
+            pixels = f", {scores['n']:,} {scores.get('unit', 'pixel')}s" if "n" in scores else ""
+            simulated = ", **simulated**" if scores.get("simulated") else ""
+            parts.append(f"{scores.get('dataset', 'data not stated')} {split}{pixels}{simulated}")
+        return "; ".join(parts) or "no figures in it"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, and its folder where that is missing.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    _make_parent(path)
+    with replacing(path) as part:
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+def _make_parent(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); name another --out") from None
+
+
+def _about(model: str, data: str, *, simulated: bool) -> About:
+    from landslide_geo.report.sheet import About
+
+    return About(model, data, simulated)
