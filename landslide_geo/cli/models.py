@@ -30,12 +30,11 @@ def list_models() -> None:
     for name in list_bundles():
         model = open_ensemble(name)
         stated = model.manifest
-        f1 = stated["metrics"].get("test", {}).get("f1")
+        test = stated["metrics"].get("test", {})
+        f1 = f"{test['f1']:.3f}" + " (simulated)" * bool(test.get("simulated")) if "f1" in test else ""
         members = ", ".join(member.manifest.name for member, _ in model.models)
         architecture = stated.get("architecture") or f"ensemble of {members}"
-        table.add_row(
-            name, architecture, " ".join(model.bands), "" if f1 is None else f"{f1:.3f}", stated["description"]
-        )
+        table.add_row(name, architecture, " ".join(model.bands), f1, stated["description"])
     Console().print(table)
 
 
