@@ -133,6 +133,33 @@ def compare(
     typer.echo(table)
 
 
+@app.command("cross")
+def cross(
+    models: Annotated[
+        list[str], typer.Option("--model", metavar="NAME|DIR", help="A row: shipped model, or a bundle's folder.")
+    ],
+    chips: Annotated[
+        list[Path], typer.Option("--chips", metavar="DIR", help="A column: folder of chips, or a store in it.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Markdown to write, and JSON beside it.")],
+    split: Annotated[str, typer.Option("--split", metavar="NAME", help="Of the folders of chips.")] = "test",
+) -> None:
+    """Score several models on several datasets: a Markdown table of F1, IoU and AUC.
+
+    Bands are taken by name. Marks tell which models knew a dataset before.
+
+    Example: landslide models cross --model default --model bundles/mine --chips chips/l4s --chips
+    chips/bijie/validation.zarr --out cross.md
+    """
+    from landslide_geo.pipeline.cross import cross_evaluate, cross_table, figures_path, write_cross
+
+    figures_path(out)
+    found = cross_evaluate(models, chips, split=split, report=lambda *pair: typer.echo(" on ".join(pair), err=True))
+    beside = write_cross(out, found)
+    typer.echo(cross_table(found) + "\n")
+    typer.echo(f"{out}\n{beside}")
+
+
 def _arguments(given: Sequence[str]) -> dict[str, Any]:
     """``NAME=VALUE`` with values in YAML, so that numbers, lists and null are what they look like."""
     import yaml
