@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def test_the_committed_params_file_is_valid():
     params = load_params(ROOT / "params.yaml")
-    assert params.scan.model == "default"
+    assert params.profile == "smoke"
     assert params.scan.min_slope_deg == PipelineParams().scan.min_slope_deg, "the file repeats the defaults"
 
 
@@ -29,6 +29,9 @@ def test_a_missing_section_takes_its_defaults(tmp_path):
         ("scan: {treshold: 0.5}", "scan.treshold: Extra inputs are not permitted"),
         ("scan: {tta: 3}", "params.yaml: scan.tta: should be 1, 2, 4 or 8"),
         ("scan: [", "not valid YAML"),
+        ("train: {lr: -1}", "train: lr: Input should be greater than 0"),
+        ("models: {mine: {loss: {kind: magic}}}", "models.mine, train: loss.kind"),
+        ("runs: [{name: a, model: mine, data: chips}]", "runs: a is of model 'mine', which `models` lacks"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_it(tmp_path, text, words):

@@ -160,7 +160,7 @@ class Split:
             bands=bands, units=tuple(found.attrs["units"]), gsd_m=found.attrs.get("gsd_m"),
             quantum=tuple(quantum), ids=found["id"].to_numpy().astype(str),
             blocks=found["block"].to_numpy().astype(str), sources=found["source"].to_numpy().astype(str),
-            simulated=bool(found.attrs.get("simulated", False)),
+            simulated=store.is_simulated(found),
         )  # fmt: skip
 
 

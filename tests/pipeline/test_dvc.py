@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,8 +13,11 @@ import geopandas as gpd
 import pytest
 
 from landslide_geo.chips import store
+from landslide_geo.cli.main import run
+from landslide_geo.config import load_params
 from landslide_geo.inventory import write_geopackage
 from landslide_geo.inventory.geopackage import read_inventory
+from landslide_geo.models import build
 from landslide_geo.pipeline.review import import_review
 
 pytest.importorskip("dvc", reason="the extra 'train' is not installed")
@@ -33,6 +37,11 @@ def dvc(folder: Path, *arguments: str, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
+def git(folder: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.org")
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+
+
 @pytest.fixture
 def checkout(tmp_path):
     """A copy of the files DVC looks at, as a repository of its own."""
@@ -40,36 +49,44 @@ def checkout(tmp_path):
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "landslide_geo", folder / "landslide_geo", ignore=ignored)
     (folder / "reviewed").mkdir()
-    for name in ("dvc.yaml", "reviewed/dvc.yaml", "params.yaml", ".dvcignore"):
+    (folder / ".dvc").mkdir()
+    for name in ("dvc.yaml", "reviewed/dvc.yaml", "params.yaml", ".dvcignore", ".dvc/config", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
-    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
-    dvc(folder, "init", "--quiet")
+    git(folder, "init", "--quiet")
     return folder
 
 
 @pytest.mark.integration
-def test_repro_fetches_scans_and_vectorizes_and_a_second_one_does_nothing(checkout, mirror, monkeypatch):
-    monkeypatch.setenv("LANDSLIDE_MIRROR", str(mirror))
-    # The rule instead of the network: this test is about the pipeline, and CI's time is dear.
-    params = checkout / "params.yaml"
-    params.write_text(params.read_text().replace("model: default", "model: red_minus_green"))
+def test_repro_of_the_smoke_profile_goes_from_nothing_to_polygons(checkout):
+    (checkout / "params.yaml").unlink()
+    assert run(["profile", "smoke", "--out", str(checkout / "params.yaml")]) == 0
     out = dvc(checkout, "repro")
-    assert "Running stage 'vectorize'" in out
+    runs = [line for line in out.splitlines() if line.startswith("Running stage")]
+    assert len(runs) == 16, "fetch, prepare, four stages of three models, scan, vectorize"
     landslides = gpd.read_file(checkout / "data/landslides.gpkg", layer="landslides")
-    assert len(landslides) > 100
+    assert len(landslides) > 20
+    scores = {name: json.loads((checkout / f"metrics/{name}.json").read_text()) for name in ("unet", "eca_resnet50")}
+    assert all(found["simulated"] for found in scores.values()), "its figures are called simulated"
+    assert scores["unet"]["auc"] > 0.8
     again = dvc(checkout, "repro")
     assert "Running stage" not in again
-    assert again.count("didn't change, skipping") == 3
+    assert again.count("didn't change, skipping") == 16
+    assert "simulated" in dvc(checkout, "metrics", "show")
+    assert "file://" in dvc(checkout, "plots", "show")
+    assert "pushed" in dvc(checkout, "push"), "there is a remote out of the box"
+
     # A parameter of one stage runs that stage and what follows, nothing before.
+    params = checkout / "params.yaml"
     params.write_text(
         params.read_text().replace(
             "vectorize:\n  grow: 0.8\n  min_area_m2: 900", "vectorize:\n  grow: 0.8\n  min_area_m2: 5000"
         )
     )
     changed = dvc(checkout, "repro")
-    assert "Running stage 'scan'" not in changed
+    assert changed.count("Running stage") == 1
     assert "Running stage 'vectorize'" in changed
     assert len(gpd.read_file(checkout / "data/landslides.gpkg", layer="landslides")) < len(landslides)
+
     # What an analyst edits is not removed.
     inventory = read_inventory(checkout / "data/scan/landslides.gpkg")
     edited = Path(shutil.copytree(checkout / "data/scan", checkout / "reviewed/scan")) / "landslides.gpkg"
@@ -80,8 +97,41 @@ def test_repro_fetches_scans_and_vectorizes_and_a_second_one_does_nothing(checko
     params.write_text(params.read_text().replace("min_area_m2: 5000", "min_area_m2: 6000"))
     assert "holds what analysts decided" in dvc(checkout, "repro", code=255)
     assert (checkout / "data/landslides.gpkg").read_bytes() == before
+
     # Chips come from the review.
     import_review(edited, out=checkout / "reviewed/landslides.gpkg")
     assert "Running stage 'reviewed/dvc.yaml:chips'" in dvc(checkout, "repro", "reviewed/dvc.yaml")
-    assert int((store.read(checkout / "data/chips/train.zarr")["mask"] == 1).sum()) > 100
-    assert "Running stage" not in dvc(checkout, "repro", "reviewed/dvc.yaml")
+    assert int((store.read(checkout / "data/reviewed-chips/train.zarr")["mask"] == 1).sum()) > 100
+
+    # An experiment changes one parameter of all models, and trains again with it.
+    git(checkout, "add", ".")
+    git(checkout, "commit", "--quiet", "--message", "smoke")
+    tried = dvc(checkout, "exp", "run", "-S", "train.lr=0.01", "-S", "train.epochs=1", "evaluate@run0")
+    assert "Ran experiment" in tried
+    assert "Running stage 'prepare" not in tried
+    manifest = json.loads((checkout / "data/drafts/unet/bundle.json").read_text())
+    assert manifest["training"]["parameters"]["lr"] == 0.01
+
+
+def test_profiles_are_whole_and_edited_parameters_are_not_lost(tmp_path, capsys):
+    out = tmp_path / "params.yaml"
+    for name in ("smoke", "cpu", "gpu"):
+        assert run(["profile", name, "--out", str(out)]) == 0
+        params = load_params(out)
+        assert params.profile == name
+        prepared = {one.name for one in params.prepare}
+        for one in params.runs:
+            training = params.training(one.model)
+            assert one.data in prepared
+            build(training.architecture, bands=4, arguments=training.arguments | {"weights": None} if "weights" in
+                  training.arguments else training.arguments)  # fmt: skip
+        assert params.scan.model.removeprefix("data/bundles/") in {one.name for one in params.runs}
+    capsys.readouterr()
+    out.write_text(out.read_text() + "# mine\n")
+    assert run(["profile", "smoke", "--out", str(out)]) == 2
+    assert "holds parameters that were edited" in capsys.readouterr().err
+    assert out.read_text().endswith("# mine\n")
+    assert run(["profile", "smoke", "--out", str(out), "--overwrite"]) == 0
+    assert run(["profile", "tpu", "--out", str(out)]) == 2
+    assert "no profile 'tpu'; there are: cpu, gpu, smoke" in capsys.readouterr().err
+    assert (ROOT / "params.yaml").read_text() == (ROOT / "landslide_geo/config/profiles/smoke.yaml").read_text()
