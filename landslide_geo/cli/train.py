@@ -51,8 +51,13 @@ def train(
     if model is not None and params is None:
         raise ParameterError(f"--model {model}: name the parameters it stands in, as in --params params.yaml")
     chosen = (load_params(params) if params is not None else PipelineParams()).training(model, **given)
+    named: dict[str, object] = {"--params": params and params.name, "--model": model, "--architecture": architecture}
+    named |= {f"--{name}": value for name, value in changes.items()}
+    options = " ".join(f"{name} {value}" for name, value in named.items() if value is not None)
     with plots_folder(plots, TRAINED) as folder:
-        bundle = train_model(data, out, negatives=negatives, params=chosen, resume=not restart, report=_epoch)
+        bundle = train_model(
+            data, out, negatives=negatives, params=chosen, resume=not restart, report=_epoch, options=options
+        )
         if folder is not None:
             write_training(folder, out)
     measured = bundle.manifest.metrics["training"]

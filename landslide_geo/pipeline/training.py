@@ -22,6 +22,7 @@ from landslide_geo.processor import described
 from landslide_geo.training.calibration import Decision, Method, decide
 from landslide_geo.training.evaluate import raw_histogram
 from landslide_geo.training.package import draft, finish, rounded
+from landslide_geo.training.statistics import settled
 
 if TYPE_CHECKING:
     from landslide_geo.training.fit import Fitted
@@ -32,7 +33,7 @@ _RULE: Final = "red_minus_green"
 
 def train_model(
     data: str | Path, out: str | Path, *, negatives: str | Path | None = None, params: TrainParams, resume: bool = True,
-    report: Callable[[dict[str, float]], None] | None = None,
+    report: Callable[[dict[str, float]], None] | None = None, options: str = "",
 ) -> Bundle:  # fmt: skip
     """Train a network on chips and write it as a bundle that decides nothing yet.
 
@@ -45,6 +46,7 @@ def train_model(
         params: everything else.
         resume: go on where a run with the same chips and parameters was killed.
         report: called with what is known of each epoch; a function by name where several devices train.
+        options: of ``landslide train`` beside folders, for the command that the bundle names.
 
     Raises:
         DatasetError: the chips do not fit together, or there are none.
@@ -57,12 +59,13 @@ def train_model(
     hard = None if negatives is None else Split.read(Path(negatives) / "train.zarr").taking(training.bands)
     network = build(params.architecture, bands=len(training.bands), arguments=params.arguments)
     about: dict[str, Any] = {
-        "params": params, "out": out, "command": _command(data, negatives, params),
+        "params": params, "out": out, "command": _command(data, negatives, options),
         "data": [_told(chips) for chips in (training, hard) if chips is not None],
     }  # fmt: skip
     if not any(True for _ in network.parameters()):  # a rule
         measured = _measured(training)
-        return draft(network.eval(), training, normalisation=params.normalisation, measured=measured, **about)
+        how = settled(params.normalisation, training)
+        return draft(network.eval(), training, normalisation=how, measured=measured, **about)
     try:
         from landslide_geo.training.fit import Material, fit, silent
     except ImportError as error:
@@ -188,13 +191,13 @@ def _told(chips: Split) -> str:
     """What chips are, for people: nothing of where they lie on this machine."""
     sources = ", ".join(sorted(set(chips.sources.tolist())))
     split = Path(chips.name.partition(",")[0]).stem + "".join(chips.name.partition(",")[1:])
-    simulated = " (simulated)" if chips.simulated else ""
+    simulated = " (simulated)" if chips.simulated and "simulated" not in sources else ""
     return f"{sources} {split}{simulated}, {len(chips)} chips"
 
 
-def _command(data: Path, negatives: str | Path | None, params: TrainParams) -> str:
+def _command(data: Path, negatives: str | Path | None, options: str) -> str:
     hard = f" --negatives {Path(negatives).name}" if negatives is not None else ""
-    return f"landslide train --data {data.name}{hard} --model {params.name} --params params.yaml --out DIR"
+    return f"landslide train --data {data.name}{hard}{options and ' '}{options} --out DIR"
 
 
 def _measured(chips: Split) -> dict[str, Any]:

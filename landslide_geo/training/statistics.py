@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from landslide_geo.chips.split import Split
 from landslide_geo.config import FixedParams, Normalisation, StretchParams
-from landslide_geo.errors import DatasetError
+from landslide_geo.errors import DatasetError, ParameterError
 
 #: Mean and standard deviation of ImageNet's pictures, 0 to 255 (torchvision's constants, times 255).
 IMAGENET: Final = {
@@ -28,8 +28,15 @@ def settled(params: Normalisation, chips: Split) -> Normalisation:
 
     Raises:
         DatasetError: a band is constant, or nothing is valid.
+        ParameterError: what is given is for another number of bands.
     """
-    if isinstance(params, StretchParams) or params.centre is not None:
+    given = params.gains if isinstance(params, StretchParams) else params.centre
+    if given is not None and len(given) != len(chips.bands):
+        raise ParameterError(
+            f"normalisation is for {len(given)} bands, {chips.name} has {len(chips.bands)} "
+            f"({', '.join(chips.bands)}); say which `bands` to take, or another `normalisation`"
+        )
+    if isinstance(params, StretchParams) or given is not None:
         return params
     moments = _moments(chips)
     centre, scale = [], []

@@ -95,7 +95,7 @@ def test_the_finished_bundle_scores_as_it_says(made: Path) -> None:
     card = (made / "bundles/tiny/README.md").read_text()
     assert "| tiny |" in card
     assert "| red_minus_green |" in card
-    assert "landslide train --data chips --negatives hard --model tiny --params params.yaml" in card
+    assert "landslide train --data chips --negatives hard --params params.yaml --model tiny --out DIR" in card
     assert (made / "bundles/tiny/history.csv").read_text() == (made / "runs/tiny/history.csv").read_text()
 
 

@@ -7,7 +7,7 @@ import pytest
 from squares import chips
 
 from landslide_geo.config import FixedParams, StretchParams
-from landslide_geo.errors import DatasetError
+from landslide_geo.errors import DatasetError, ParameterError
 from landslide_geo.training.statistics import settled
 
 CHIPS = chips(5, 0)
@@ -40,6 +40,12 @@ def test_pictures_take_the_statistics_of_imagenet_and_other_bands_their_range() 
 def test_what_is_given_stays_and_what_is_local_needs_nothing() -> None:
     for params in (StretchParams(), FixedParams(centre=(1, 2, 3), scale=(1, 1, 1))):
         assert settled(params, CHIPS) is params
+
+
+def test_statistics_of_other_bands_are_refused() -> None:
+    for params in (StretchParams(gains=(1.0,) * 4), FixedParams(centre=(0, 0), scale=(1, 1))):
+        with pytest.raises(ParameterError, match=r"squares 0 has 3 .red, green, blue.; say which `bands`"):
+            settled(params, CHIPS)
 
 
 def test_a_constant_band_is_named() -> None:
