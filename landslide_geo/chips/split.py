@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,6 +91,15 @@ class Split:
     def has_landslide(self) -> NDArray[np.bool_]:
         """(N,) bool: a pixel of a landslide is in the mask."""
         return np.array([bool((self.masks[place] == 1).any()) for place in self.places], dtype=bool)
+
+    def digest(self) -> str:
+        """Stands for the chips: all masks, and images of up to 256 of them."""
+        found = hashlib.sha256(repr((self.bands, self.units, self.ids.tolist(), self.blocks.tolist())).encode())
+        for place in self.places:
+            found.update(self.masks[place].tobytes())
+        for index in range(0, len(self), max(len(self) // 256, 1)):
+            found.update(self.image(index).tobytes())
+        return found.hexdigest()
 
     def at(self, indexes: Sequence[int] | NDArray[np.int64]) -> Split:
         """Some of the chips."""

@@ -22,7 +22,9 @@ def train(
     architecture: Annotated[
         str | None, typer.Option("--architecture", metavar="NAME", help="Another architecture, with its defaults.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", help="Another number of epochs.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", help="Other epochs; the gentle ones at the end come on top.")
+    ] = None,
     fold: Annotated[int | None, typer.Option("--fold", help="Validate on this part of the training chips.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Another seed.")] = None,
     restart: Annotated[

@@ -24,7 +24,7 @@ _OWN_INPUT: Final[dict[str, dict[str, Any]]] = {
 class TrainParams(Params):
     """Training of a segmentation network; the defaults are those of the shipped model."""
 
-    name: str = Field("default", description="name of the bundle")
+    name: str = Field("default", pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="name of the bundle")
     architecture: str = "unet"
     arguments: dict[str, Any] = Field(
         {"encoder": "tu-resnet18d", "decoder_channels": [192, 96, 64, 32, 16]},
@@ -64,6 +64,7 @@ class TrainParams(Params):
         None, ge=1, description="epochs from one look at validation to the next; none: 2, or 1 of at most ten"
     )
     folds: int = Field(5, ge=2, description="parts of nearly equal size that the training chips are cut into, by block")
+    fold_seed: int = Field(42, ge=0, description="draws the parts: the same for all folds of one study")
     fold: int | None = Field(None, ge=0, description="the part to validate on; none: the validation chips")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="of the arithmetic; auto takes a reduced one where the device computes in it"

@@ -8,6 +8,7 @@ from landslide_geo.models.bundle import (
     list_bundles,
     load_bundle,
     read_manifest,
+    require_bundle_or_nothing,
     save_bundle,
 )
 from landslide_geo.models.ensemble import (
@@ -39,6 +40,7 @@ __all__ = [
     "load_model",
     "open_ensemble",
     "read_manifest",
+    "require_bundle_or_nothing",
     "save_bundle",
     "save_ensemble",
 ]

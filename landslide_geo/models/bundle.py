@@ -143,7 +143,8 @@ def load_bundle(name_or_dir: str | os.PathLike[str]) -> Bundle:
 
 def _build(directory: Path, manifest: BundleManifest) -> nn.Module:
     try:
-        network = build(manifest.architecture, bands=len(manifest.bands), arguments=manifest.arguments)
+        arguments = {name: value for name, value in manifest.arguments.items() if name != "weights"}
+        network = build(manifest.architecture, bands=len(manifest.bands), arguments=arguments)
     except ParameterError as error:
         raise BundleError(f"{directory / MANIFEST}: {error}; mend architecture and arguments") from None
     expected = network.state_dict()
@@ -183,6 +184,16 @@ def _load_weights(network: nn.Module, expected: dict[str, torch.Tensor], weights
     network.load_state_dict({name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()})
 
 
+def require_bundle_or_nothing(target: Path) -> None:
+    """Check that a bundle may be written to a folder.
+
+    Raises:
+        BundleError: the folder holds something that is not a bundle.
+    """
+    if target.exists() and not (target / MANIFEST).is_file() and (not target.is_dir() or any(target.iterdir())):
+        raise BundleError(f"{target}: holds something that is not a bundle; name an empty or a new folder")
+
+
 def save_bundle(
     directory: str | os.PathLike[str], manifest: BundleManifest, network: nn.Module, *, card: str | None = None,
     also: Mapping[str, str] | None = None,
@@ -205,8 +216,7 @@ def save_bundle(
     from landslide_geo.models.stac import model_item  # needs BundleManifest from here
 
     target = Path(directory)
-    if target.exists() and not (target / MANIFEST).is_file() and (not target.is_dir() or any(target.iterdir())):
-        raise BundleError(f"{target}: holds something that is not a bundle; name an empty or a new folder")
+    require_bundle_or_nothing(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:

@@ -119,6 +119,8 @@ def read_split(dataset: str, root: Path, split: str) -> Split:
         return Split.read(root / f"{split}.zarr")
     if dataset not in DATASETS:
         raise DatasetError(f"dataset {dataset!r} is not known; use one of {', '.join(DATASETS)}, {CHIPS}")
+    if dataset == "simulated":
+        raise DatasetError("simulated chips lie in no folder: prepare some, and evaluate on --dataset chips")
     collection = DATASETS[dataset](root, seed=_SEED)
     if split not in collection.splits:
         raise DatasetError(f"split {split!r} is not known; use one of {', '.join(collection.splits)}")

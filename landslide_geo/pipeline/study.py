@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from landslide_geo.errors import MissingExtraError, ParameterError
 
 
@@ -38,6 +40,7 @@ class Choice:
     low: float | None = None
     high: float | None = None
     log: bool = False
+    whole: bool = False
     among: tuple[str, ...] = ()
 
     @classmethod
@@ -60,7 +63,8 @@ class Choice:
             raise ParameterError(f"--search {text}: {first} and {second} are no numbers") from None
         if not low < high:
             raise ParameterError(f"--search {text}: the range is empty; write the lower number first")
-        return cls(name, low, high, log=low > 0 and high / low >= 10)
+        whole = first.isdecimal() and second.isdecimal()
+        return cls(name, low, high, log=low > 0 and high / low >= 10, whole=whole)
 
 
 def search(
@@ -101,7 +105,9 @@ def search(
     def objective(proposal: Any) -> float:
         nonlocal complaint
         values = {choice.name: _proposed(choice, proposal) for choice in choices}
-        changes = [part for name, value in values.items() for part in ("--set-param", f"{name}={value}")]
+        changes = [
+            part for name, value in values.items() for part in ("--set-param", f"{_named(folder, name)}={value}")
+        ]
         (folder / metric).unlink(missing_ok=True)  # an old score is no score
         out = _dvc(folder, "exp", "run", *changes, *([target] if target else []))
         score = _score(folder / metric, key) if out.returncode == 0 else None
@@ -120,14 +126,28 @@ def search(
     if not succeeded:
         raise ParameterError(f"no trial succeeded; the last one said: {complaint}")
     best = max(succeeded, key=lambda trial: trial.score or 0.0)
-    if best.experiment:
-        _dvc(folder, "exp", "apply", best.experiment)
+    if best.experiment and (applied := _dvc(folder, "exp", "apply", best.experiment)).returncode:
+        raise ParameterError(f"{best.experiment} was best and could not be applied: {_last_line(applied.stderr)}")
     return done
+
+
+def _named(folder: Path, name: str) -> str:
+    """What DVC calls a parameter: one that the file lacks is added with a plus."""
+    try:
+        place: Any = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+        for part in name.split("."):
+            place = place[part]
+    except (OSError, KeyError, TypeError, yaml.YAMLError):
+        return f"+{name}"
+    return name
 
 
 def _proposed(choice: Choice, proposal: Any) -> Any:
     if choice.among:
         return proposal.suggest_categorical(choice.name, choice.among)
+    assert choice.low is not None and choice.high is not None
+    if choice.whole:
+        return proposal.suggest_int(choice.name, int(choice.low), int(choice.high), log=choice.log)
     return proposal.suggest_float(choice.name, choice.low, choice.high, log=choice.log)
 
 

@@ -11,20 +11,31 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
+from landslide_geo.chips.augment import TTA_SYMMETRIES
 from landslide_geo.chips.split import Split
-from landslide_geo.chips.splits import folded
+from landslide_geo.chips.splits import SPLITS, folded
 from landslide_geo.config import TrainParams, first_problem, validated
 from landslide_geo.errors import DatasetError, MissingExtraError, OutputError, ParameterError
 from landslide_geo.files import remove_folder, replacing
-from landslide_geo.models import Bundle, Model, build, list_bundles, load_model, read_manifest
+from landslide_geo.models import (
+    Bundle,
+    Model,
+    build,
+    list_bundles,
+    load_model,
+    read_manifest,
+    require_bundle_or_nothing,
+)
 from landslide_geo.models.manifest import Calibration, Threshold
 from landslide_geo.processor import described
 from landslide_geo.training.calibration import Decision, Method, decide
-from landslide_geo.training.evaluate import raw_histogram
+from landslide_geo.training.evaluate import own_chips, raw_histogram
 from landslide_geo.training.package import draft, finish, rounded
 from landslide_geo.training.statistics import settled
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from landslide_geo.training.fit import Fitted
 
 #: The rule that every network's card stands beside.
@@ -54,10 +65,12 @@ def train_model(
         OutputError: the folder cannot be written.
         ParameterError: parameters do not fit the machine.
     """
-    data, out = Path(data), Path(out)
+    data, out = Path(data), Path(out).absolute()
+    require_bundle_or_nothing(out)  # now, not after hours
     training, validation = _labelled(data, params)
     hard = None if negatives is None else Split.read(Path(negatives) / "train.zarr").taking(training.bands)
     network = build(params.architecture, bands=len(training.bands), arguments=params.arguments)
+    _check_size(network, training, params.architecture)
     about: dict[str, Any] = {
         "params": params, "out": out, "command": _command(data, negatives, options),
         "data": [_told(chips) for chips in (training, hard) if chips is not None],
@@ -105,7 +118,9 @@ def calibrate_model(
     found = load_model(model)
     params = validated(TrainParams, found.manifest.training.parameters, where=f"{model}: training parameters")
     _, validation = _labelled(Path(data), params)
-    own = validation.taking(found.bands)
+    if tta is not None and tta not in TTA_SYMMETRIES:
+        raise ParameterError(f"tta {tta}: use one of {', '.join(map(str, TTA_SYMMETRIES))}")
+    own = own_chips(found, validation)
     over = found.manifest.tta if tta is None else tta
     histogram = raw_histogram(found.probabilities, own, found.manifest.normalisation, tta=over)
     return decide(histogram, method=method, data=_told(validation))
@@ -132,6 +147,13 @@ def bundle_model(
     for split, values in scores.items():
         if values.get("model_sha256") not in (None, found.sha256):
             raise ParameterError(f"{metrics[split]}: scores of another model than {model}; evaluate this one")
+        if values.get("threshold") != threshold.value or values.get("prior") is not None:
+            raise ParameterError(
+                f"{metrics[split]}: scores at another threshold or prior than {decision} has; evaluate with "
+                f"--calibration {decision}"
+            )
+        if split in SPLITS and values.get("split") != split:
+            raise ParameterError(f"{metrics[split]}: scores of {values.get('split')}, not of {split}")
     scores["measured"] = {"date": datetime.now(UTC).date().isoformat(), "hardware": described()}
     others = {_RULE: read_manifest(_RULE)} if _RULE in list_bundles() else None
     return finish(found, calibration=calibration, threshold=threshold, metrics=scores, out=Path(out), others=others)
@@ -178,13 +200,34 @@ def _labelled(data: Path, params: TrainParams) -> tuple[Split, Split]:
         training = training.taking(params.bands)
     if params.fold is None:
         return training, Split.read(data / "validation.zarr").taking(training.bands)
-    of = folded(training.blocks.tolist(), training.has_landslide().tolist(), folds=params.folds, seed=params.seed)
+    of = folded(training.blocks.tolist(), training.has_landslide().tolist(), folds=params.folds, seed=params.fold_seed)
     own = [index for index, fold in enumerate(of) if fold == params.fold]
     if not own or len(own) == len(of):
         raise DatasetError(f"{training.name}: too few blocks of chips for {params.folds} folds; ask for fewer")
     name = f"{training.name}, fold {params.fold} of {params.folds}"
     others = [index for index, fold in enumerate(of) if fold != params.fold]
     return training.at(others), replace(training.at(own), name=name)
+
+
+def _check_size(network: nn.Module, chips: Split, architecture: str) -> None:
+    """Try an empty chip: some networks take sizes that are multiples of 32 only.
+
+    Raises:
+        ParameterError: the network does not take chips of this size.
+    """
+    import torch
+
+    size = (chips.size, chips.size)
+    try:
+        with torch.inference_mode():
+            fits = network.eval()(torch.zeros(1, len(chips.bands), *size)).shape[-2:] == size
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise ParameterError(
+            f"{chips.name}: {architecture} does not take chips of {chips.size} pixels a side; prepare some with a "
+            "multiple of 32"
+        )
 
 
 def _told(chips: Split) -> str:

@@ -155,9 +155,12 @@ class EpochBatches(Sampler[list[Key]]):
         rng.shuffle(order)
         size = self.params.batch_size
         order = np.resize(order, self.steps * size)
+        # Processes that prepare chips ask before training says its rank.
+        rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else self.rank
+        epoch = self.epoch
         for start in range(0, len(order), size):
             for part in np.split(order[start : start + size], self.parts):
-                yield [(self.epoch, int(i)) for i in part[self.rank :: self.world]]
+                yield [(epoch, int(i)) for i in part[rank :: self.world]]
 
     def _labelled(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """Labelled chips of an epoch: every one once, unless some are to be seen more often."""

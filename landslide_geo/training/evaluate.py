@@ -140,7 +140,7 @@ def probabilities(
     whole = sum(weight for _, weight in members)
     mean = np.zeros((len(chips), chips.size, chips.size), np.float64)
     for member, weight in members:
-        own = _own(member, chips)
+        own = own_chips(member, chips)
         raw = raw_probabilities(member.probabilities, own, member.manifest.normalisation, tta=over)
         mean += weight / whole * member.calibrate(raw, prior)
     return mean.astype(np.float32)
@@ -164,7 +164,7 @@ def histograms_of(
         # A bin moves as a whole: 2000 of them are calibrated instead of all pixels.
         manifest = model.manifest
         over = manifest.tta if tta is None else tta
-        for part in batches(_own(model, chips)):
+        for part in batches(own_chips(model, chips)):
             raw = raw_probabilities(model.probabilities, part, manifest.normalisation, tta=over)
             for one in _counted(raw, part):
                 yield calibrate_histogram(one, manifest.calibration)
@@ -188,7 +188,7 @@ def _members(model: Model | Ensemble, tta: int | None) -> tuple[tuple[tuple[Mode
     return ((model, 1.0),), model.manifest.tta if tta is None else tta
 
 
-def _own(model: Model, chips: Split) -> Split:
+def own_chips(model: Model, chips: Split) -> Split:
     """The chips with the bands of a model."""
     own = chips.taking(model.bands)
     if isinstance(model.manifest.normalisation, FixedParams):

@@ -20,7 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from landslide_geo.chips.split import Split
-from landslide_geo.config import Normalisation, TrainParams
+from landslide_geo.config import FixedParams, Normalisation, TrainParams
 from landslide_geo.errors import DatasetError, ParameterError
 from landslide_geo.files import write_json
 from landslide_geo.processor import computes_bfloat16
@@ -140,9 +140,10 @@ def _fit(
         TrainingChips(training, negatives, params, normalisation), batch_sampler=batches, collate_fn=collate,
         num_workers=params.workers, pin_memory=torch.cuda.is_available(),
     )  # fmt: skip
-    held = DataLoader(HeldChips(material.validation, normalisation), batch_size=32, collate_fn=collate)
+    few = max(params.batch_size // (parts * devices), 1)
+    held = DataLoader(HeldChips(material.validation, normalisation), batch_size=few, collate_fn=collate)
     module = Segmenter(params, bands=len(training.bands), chips=len(training), steps=batches.steps)
-    every = params.validate_every or (2 if params.epochs > 10 else 1)
+    every = min(params.validate_every or (2 if params.epochs > 10 else 1), params.epochs + params.late_epochs)
     epochs = _Epochs(batches, out / HISTORY, params.country, report)
     trainer = lightning.Trainer(
         accelerator=params.accelerator,
@@ -163,6 +164,10 @@ def _fit(
         default_root_dir=out,
     )
     last = out / LAST
+    if last.is_file():
+        # Processes that prepare chips begin with the first epoch before training says which that is.
+        known = torch.load(last, map_location="cpu", weights_only=True)
+        batches.set_epoch(known["epoch"] + 1, known["state_dict"]["losses"].double().numpy())
     trainer.fit(module, loader, held, ckpt_path=str(last) if last.is_file() else None, weights_only=True)
     kept = _kept(module, params, out)
     how = {
@@ -344,6 +349,11 @@ def _check(material: Material, params: TrainParams) -> None:
                 f"{other.name}: its chips have {other.size} pixels a side, those of {training.name} {training.size}; "
                 "prepare both alike"
             )
+        if other is not None and isinstance(params.normalisation, FixedParams) and other.units != training.units:
+            raise DatasetError(
+                f"{other.name}: its units are {', '.join(other.units)}, those of {training.name} "
+                f"{', '.join(training.units)}; fixed normalisation needs the same"
+            )
     if not training.has_landslide().any():
         raise DatasetError(f"{training.name}: no chip shows a landslide; there is nothing to learn")
     if not material.validation.has_landslide().any():
@@ -355,7 +365,7 @@ def _key(material: Material, params: TrainParams) -> str:
     digest = hashlib.sha256(params.model_dump_json().encode())
     for chips in (material.training, material.validation, material.negatives):
         if chips is not None:
-            digest.update(repr((chips.name, chips.bands, chips.ids.tolist())).encode())
+            digest.update(chips.digest().encode())
     return digest.hexdigest()
 
 

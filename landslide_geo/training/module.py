@@ -144,7 +144,7 @@ def learning_rate_factor(params: TrainParams, steps: int) -> Callable[[int], flo
         params: epochs and learning rates.
         steps: in an epoch.
     """
-    warmup = round(steps * params.warmup_epochs)
+    warmup = min(round(steps * params.warmup_epochs), steps * params.epochs)
     main, late = steps * params.epochs, steps * params.late_epochs
 
     def cosine(done: float) -> float:

@@ -59,7 +59,8 @@ def draft(
         name=params.name,
         description=_described(params, chips, learned=_learned(network)),
         architecture=params.architecture,
-        arguments=params.arguments,
+        # Weights of others were where training began; opening a bundle fetches nothing.
+        arguments={name: value for name, value in params.arguments.items() if name != "weights"},
         bands=tuple(InputBand(name=band, unit=unit) for band, unit in zip(chips.bands, units, strict=True)),
         normalisation=normalisation,
         gsd_m=(round(_GSD_RANGE[0] * gsd, 3), round(_GSD_RANGE[1] * gsd, 3)),

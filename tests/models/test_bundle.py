@@ -151,6 +151,14 @@ def test_wrong_manifests_are_said_in_one_line(copy: Path, changes: dict[str, Any
     assert "\n" not in str(error.value)
 
 
+def test_opening_a_bundle_fetches_no_weights_of_others(copy: Path) -> None:
+    before = load_bundle(copy).network.state_dict()
+    stated = json.loads((copy / "bundle.json").read_text())["arguments"]
+    edit(copy, arguments=stated | {"weights": "no-such-weights"})
+    after = load_bundle(copy).network.state_dict()
+    assert all(torch.equal(one, other) for one, other in zip(before.values(), after.values(), strict=True))
+
+
 def test_broken_files_are_said(copy: Path) -> None:
     weights = copy / "model.safetensors"
     whole = weights.read_bytes()

@@ -88,6 +88,7 @@ def test_a_study_without_a_success_says_what_went_wrong(project: Path, capsys) -
     [
         ("train.lr=1e-4..1e-2", Choice("train.lr", 1e-4, 1e-2, log=True)),
         ("train.clip=0.5..2", Choice("train.clip", 0.5, 2.0)),
+        ("train.epochs=10..40", Choice("train.epochs", 10, 40, whole=True)),
         ("models.unet.loss=bce,focal", Choice("models.unet.loss", among=("bce", "focal"))),
     ],
 )

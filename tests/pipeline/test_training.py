@@ -168,6 +168,10 @@ def test_what_does_not_belong_together_is_said(made: Path, tmp_path: Path, capsy
     out = str(tmp_path / "out")
     other = str(made / "rule-scores.json")
     command(made, "evaluate", "--model", "red_minus_green", "--dataset", "chips", "--root", "@chips", "--out", other)
+    command(made, "evaluate", "--model", "@runs/tiny", "--dataset", "chips", "--root", "@chips", "--out", "@raw.json")
+    for split in ("train", "validation"):
+        store.write(made / f"odd/{split}.zarr", [batch(2, 0, size=48)])
+    (tmp_path / "odd.yaml").write_text("train: {epochs: 1}")
     capsys.readouterr()
     for arguments, told in (
         (["train", "--data", chips, "--params", params, "--model", "huge"], "models tiny, rule; name one of them"),
@@ -178,6 +182,13 @@ def test_what_does_not_belong_together_is_said(made: Path, tmp_path: Path, capsy
         (["train", "--data", chips, "--architecture", "vgg"], "'vgg' is not known"),
         (["calibrate", str(made / "runs/tiny"), "--data", chips, "--method", "magic"], "method 'magic'"),
         (["calibrate", str(tmp_path), "--data", chips], "not a model bundle"),
+        (["calibrate", str(made / "runs/tiny"), "--data", chips, "--tta", "3"], "tta 3: use one of"),
+        (["train", "--data", str(made / "odd"), "--architecture", "segformer", "--params", str(tmp_path / "odd.yaml")],
+         "does not take chips of 48 pixels"),
+        (["bundle", str(made / "runs/tiny"), "--calibration", str(made / "calibration.json"), "--metrics",
+          f"test={made / 'validation.json'}"], "scores of validation, not of test"),
+        (["bundle", str(made / "runs/tiny"), "--calibration", str(made / "calibration.json"), "--metrics",
+          f"test={made / 'raw.json'}"], "scores at another threshold or prior"),
         (["calibrate", str(made / "runs/tiny"), "--data", chips, "--plots", chips], "holds test.zarr, which this"),
         (["train", "--data", chips, "--plots", params], "params.yaml: cannot be written (Not a directory)"),
         (["models", "curves", "red_minus_green"], "history.csv: not there, so there are no curves"),

@@ -111,7 +111,8 @@ def test_a_run_that_was_killed_from_outside_goes_on(trained: tuple[Fitted, Path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as run:
         assert run.stdout is not None
         assert run.stdout.readline() == "0\n"
-        time.sleep(0.3)
+        while not (tmp_path / LAST).is_file():  # written after the line was told
+            time.sleep(0.01)
         run.send_signal(signal.SIGKILL)
     assert (tmp_path / LAST).is_file()
     seen: list[float] = []
@@ -167,6 +168,27 @@ def test_an_error_that_is_no_lack_of_memory_is_not_taken_for_one(
 
 
 @pytest.mark.integration
+def test_processes_that_prepare_chips_change_nothing_even_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = SHORT.model_copy(update={"precision": "float32", "hard_share": 0.25})
+    expected = fit(MATERIAL, params=params, out=tmp_path / "one")
+    step = Segmenter.training_step
+
+    def killed(self: Segmenter, batch: Any, index: int) -> torch.Tensor:
+        if self.current_epoch == 1 and index == 2:
+            raise KeyboardInterrupt
+        return step(self, batch, index)
+
+    prepared = params.model_copy(update={"workers": 2})
+    with monkeypatch.context() as patch:
+        patch.setattr(Segmenter, "training_step", killed)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            fit(MATERIAL, params=prepared, out=tmp_path / "two")
+    assert_alike(expected, fit(MATERIAL, params=prepared, out=tmp_path / "two"), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.integration
 def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     params = SHORT.model_copy(
         update={"accelerator": "cpu", "precision": "float32", "augment": None, "hard_share": 0.25}
@@ -213,6 +235,9 @@ def test_fixed_normalisation_and_hard_examples_go_together(tmp_path: Path) -> No
 
 
 def test_the_learning_rate_rises_falls_and_falls_again() -> None:
+    short = learning_rate_factor(TrainParams(epochs=1, late_epochs=2, warmup_epochs=3, lr=1e-3, late_lr=4e-4), steps=10)
+    assert short(9) == pytest.approx(1)
+    assert short(10) == pytest.approx(0.4), "the late epochs do not go on warming up"
     params = TrainParams(epochs=10, late_epochs=5, warmup_epochs=2, lr=1e-3, late_lr=4e-4)
     factor = learning_rate_factor(params, steps=10)
     assert factor(0) == pytest.approx(1 / 20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,18 @@ def test_some_chips_keep_what_is_known_of_them() -> None:
     assert part.ids.tolist() == ["0_1"]
     assert part.blocks.tolist() == ["b0"]
     assert chips.has_landslide().tolist() == [True] * 5 + [False]
+
+
+def test_chips_with_other_labels_are_other_chips() -> None:
+    chips = Split.of("memory", [made(6)])
+    assert chips.digest() == Split.of("elsewhere", [made(6)]).digest()
+    assert chips.digest() != Split.of("memory", [made(6, units=("dn", "reflectance", "dB"))]).digest()
+    masks = chips.masks.copy()
+    masks[3, 4, 5] ^= 1
+    assert chips.digest() != replace(chips, masks=masks).digest()
+    images = chips.images.copy()
+    images[3, 0, 4, 5] += 1
+    assert chips.digest() != replace(chips, images=images).digest()
 
 
 def test_what_cannot_be_trained_on_is_said(tmp_path: Path) -> None:
