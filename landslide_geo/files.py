@@ -62,6 +62,29 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file that a user named, and its folder where that is missing.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    make_parent(path)
+    with replacing(path) as part:
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+def make_parent(path: Path) -> None:
+    """Make the folder of a file that a user named.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); name another --out") from None
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file atomically: a reader finds it whole or not at all.
 

@@ -8,7 +8,7 @@ import pytest
 from killing import run
 
 from landslide_geo.errors import OutputError, ParameterError
-from landslide_geo.files import WorkFolder, remove_folder, replacing
+from landslide_geo.files import WorkFolder, remove_folder, replacing, write_text
 
 
 def test_a_file_appears_when_the_block_ends_well(tmp_path):
@@ -117,3 +117,11 @@ def test_parents_that_were_made_go_with_a_discard_and_what_was_taken_up_stays(tm
     again.open(keep=False)
     again.discard()
     assert (tmp_path / "a/b").exists(), "it was there before"
+
+
+def test_a_text_is_written_with_its_folder_or_one_line_says_why_not(tmp_path):
+    write_text(tmp_path / "new/table.md", "| a |")
+    assert (tmp_path / "new/table.md").read_text() == "| a |\n"
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["table.md"]
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_text(tmp_path / "new/table.md/more.md", "")

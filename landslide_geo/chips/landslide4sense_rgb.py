@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
 
 from landslide_geo.chips.collection import Chip, Collection
 from landslide_geo.chips.reading import mask_of, picture
@@ -26,8 +25,6 @@ from landslide_geo.errors import DatasetError
 
 BANDS: Final = ("red", "green", "blue")
 SIZE: Final = 128
-Split = Literal["train", "validation", "test"]
-SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
 UNIT: Final = "digital number up to a factor per chip"
 #: Test patches drawn from the published training patches, at most a fifth of them.
 TEST_PATCHES: Final = 200
@@ -57,24 +54,18 @@ class Patches:
         return to_digital_numbers(self.images[index], self.valid[index])
 
 
-def to_digital_numbers(
-    image: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_], dither: npt.NDArray[np.float32] | float = 0.5
-) -> npt.NDArray[np.float32]:
+def to_digital_numbers(image: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
     """Undo the per-band constants of Landslide4Sense.
 
     Args:
-        image: (3, y, x) uint8.
+        image: (3, y, x) uint8. The pictures were rounded down, so half a step is added.
         valid: (y, x) bool.
-        dither: in [0, 1), added before scaling because the pictures were rounded down; random values spread the 8-bit
-            steps in training.
 
     Returns:
         (3, y, x) float32, NaN where not valid.
     """
     gains = np.asarray(L4S_GAINS, np.float32)[:, None, None]
-    result: npt.NDArray[np.float32] = (
-        image + np.float32(dither) if isinstance(dither, float) else image + dither
-    ) * gains
+    result: npt.NDArray[np.float32] = (image + np.float32(0.5)) * gains
     result[:, ~valid] = np.nan
     return result
 
@@ -148,48 +139,3 @@ def split_ids(ids: list[str], *, test_patches: int, seed: int) -> tuple[list[str
         )
     drawn = set(np.random.default_rng(seed).choice(len(ids), size=test_patches, replace=False).tolist())
     return [name for i, name in enumerate(ids) if i not in drawn], [name for i, name in enumerate(ids) if i in drawn]
-
-
-def read(root: Path, split: Split, *, test_patches: int, seed: int) -> Patches:
-    """All patches of one split.
-
-    Args:
-        root: folder with ``train`` and ``validation``, each with ``images/image_N.png`` and ``masks/mask_N.png``.
-        split: ``validation`` as published; ``test`` is drawn from the published ``train``, which keeps the rest.
-        test_patches: number of test patches.
-        seed: that draws them.
-
-    Raises:
-        DatasetError: the folder has another layout, or a file in it is bad (named in the message).
-    """
-    folder = Path(root) / ("validation" if split == "validation" else "train")
-    names = [path.stem for path in sorted((folder / "images").glob("image_*.png"))]
-    if not names:
-        raise DatasetError(
-            f"{folder / 'images'}: no image_*.png there; name the folder that holds train/ and validation/ of "
-            "Landslide4Sense-RGB"
-        )
-    if split != "validation":
-        train, test = split_ids(names, test_patches=test_patches, seed=seed)
-        names = train if split == "train" else test
-    else:
-        names = sorted(names)
-    images = np.empty((len(names), 3, SIZE, SIZE), np.uint8)
-    masks = np.empty((len(names), SIZE, SIZE), bool)
-    for i, name in enumerate(names):
-        images[i] = _picture(folder / "images" / f"{name}.png", "RGB").transpose(2, 0, 1)
-        masks[i] = _picture(folder / "masks" / f"{name.replace('image', 'mask', 1)}.png", "L") > 127
-    return Patches(tuple(names), images, masks, np.ones_like(masks))
-
-
-def _picture(path: Path, mode: str) -> npt.NDArray[np.uint8]:
-    try:
-        with Image.open(path) as picture:
-            values = np.asarray(picture.convert(mode))
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: missing; every images/image_N.png needs a masks/mask_N.png") from None
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise DatasetError(f"{path}: not a readable PNG ({error}); get this file again") from None
-    if values.shape[:2] != (SIZE, SIZE):
-        raise DatasetError(f"{path}: {values.shape[1]} × {values.shape[0]} pixels; patches have {SIZE} × {SIZE}")
-    return values

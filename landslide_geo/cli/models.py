@@ -125,7 +125,8 @@ def compare(
 
     Example: landslide models compare default red_minus_green bundles/mine --out models.md
     """
-    from landslide_geo.pipeline.figures import compare_bundles, write_text
+    from landslide_geo.files import write_text
+    from landslide_geo.pipeline.figures import compare_bundles
 
     table = compare_bundles(models)
     if out is not None:

@@ -16,6 +16,7 @@ from landslide_geo.models.ensemble import (
     EnsembleManifest,
     EnsembleMember,
     load_ensemble,
+    load_simplest,
     open_ensemble,
     save_ensemble,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "load_bundle",
     "load_ensemble",
     "load_model",
+    "load_simplest",
     "open_ensemble",
     "read_manifest",
     "require_bundle_or_nothing",

@@ -145,6 +145,13 @@ def open_ensemble(name_or_dir: str | os.PathLike[str] = "default") -> Ensemble:
     return Ensemble(directory, stated.name, models, stated.threshold.value, stated.tta, digest.hexdigest(), described)
 
 
+def load_simplest(name_or_dir: str | os.PathLike[str] = "default") -> Model | Ensemble:
+    """The same as `load_ensemble`; a model that stands alone comes as such, not as an ensemble of one."""
+    found = load_ensemble(name_or_dir)
+    only = found.models[0][0]
+    return only if found.sha256 == only.sha256 else found
+
+
 def save_ensemble(directory: str | os.PathLike[str], manifest: EnsembleManifest) -> Ensemble:
     """Write an ensemble's ``bundle.json`` and read it back with its members.
 

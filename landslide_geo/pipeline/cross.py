@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from landslide_geo.chips.split import Split
 from landslide_geo.errors import DatasetError, OutputError, ParameterError
-from landslide_geo.models import Ensemble, Model, load_ensemble
+from landslide_geo.files import write_text
+from landslide_geo.models import Ensemble, Model, load_simplest
 from landslide_geo.pipeline.evaluation import CHIPS, read_split
-from landslide_geo.pipeline.figures import write_text
+from landslide_geo.pipeline.figures import labels
 from landslide_geo.pipeline.training import write_result
 from landslide_geo.training.evaluate import score
 
@@ -51,13 +52,13 @@ def cross_evaluate(
     """
     if not models or not chips:
         raise ParameterError("a table needs a model and a dataset at least; give --model and --chips")
-    loaded = [_model(name) for name in models]
+    loaded = [load_simplest(name) for name in models]
     # Read once, before anything is scored: a wrong path is told at once.
     read = [_chips(Path(path), split) for path in chips]
     _refuse_twice([model.sha256 for model in loaded], models, "model")
     _refuse_twice([str(Path(path).resolve()) for path in chips], chips, "dataset")
-    rows = _labels([_name(model) for model in loaded], models)
-    columns = _labels([f"{Path(found.name).parent.name} {Path(found.name).stem}" for found in read], chips)
+    rows = labels([_name(model) for model in loaded], models)
+    columns = labels([f"{Path(found.name).parent.name} {Path(found.name).stem}" for found in read], chips)
     cells = []
     for row, model in zip(rows, loaded, strict=True):
         for column, found in zip(columns, read, strict=True):
@@ -187,11 +188,6 @@ def _data(model: Model | Ensemble) -> tuple[list[str], list[str]]:
     )
 
 
-def _model(name: str | Path) -> Model | Ensemble:
-    found = load_ensemble(name)
-    return found.models[0][0] if found.sha256 == found.models[0][0].sha256 else found
-
-
 def _name(model: Model | Ensemble) -> str:
     return model.name if isinstance(model, Ensemble) else model.manifest.name
 
@@ -210,11 +206,6 @@ def _chips(path: Path, split: str) -> Split:
         raise DatasetError(
             f"{path}: no chips of split {split!r} there; name a store of it, such as {path / there[0]}"
         ) from None
-
-
-def _labels(names: Sequence[str], given: Sequence[str | Path]) -> list[str]:
-    """Names for people; what was given stands behind those that are not the only ones of that name."""
-    return [name if names.count(name) == 1 else f"{name} ({path})" for name, path in zip(names, given, strict=True)]
 
 
 def _refuse_twice(keys: Sequence[str], given: Sequence[str | Path], what: str) -> None:

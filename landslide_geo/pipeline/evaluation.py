@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from landslide_geo.chips.augment import TTA_SYMMETRIES
 from landslide_geo.chips.split import Split
 from landslide_geo.errors import DatasetError, ParameterError
-from landslide_geo.models import Ensemble, Model, load_ensemble
+from landslide_geo.models import Ensemble, Model, load_simplest
 from landslide_geo.pipeline.prepare import DATASETS
 from landslide_geo.pipeline.training import decided
 from landslide_geo.processor import described
@@ -70,9 +70,7 @@ def evaluate_model(
         raise ParameterError(f"tta {tta}: use one of {', '.join(map(str, TTA_SYMMETRIES))}")
     if threshold is not None and not 0 < threshold < 1:
         raise ParameterError(f"threshold {threshold}: give a probability between 0 and 1")
-    found: Model | Ensemble = load_ensemble(model)
-    if isinstance(found, Ensemble) and found.sha256 == found.models[0][0].sha256:
-        found = found.models[0][0]  # a model as an ensemble of one
+    found = load_simplest(model)
     if decision is not None:
         if isinstance(found, Ensemble):
             raise ParameterError(f"{model}: an ensemble has calibrations of its own; leave out --calibration")

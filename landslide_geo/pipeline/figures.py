@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from landslide_geo.errors import LandslideError, OutputError
-from landslide_geo.files import remove_folder, replacing
+from landslide_geo.files import make_parent, remove_folder
 from landslide_geo.models import BundleManifest, EnsembleManifest, find_bundle, open_ensemble, read_manifest
 from landslide_geo.models.ensemble import is_ensemble
 from landslide_geo.training.card import figures
@@ -141,7 +141,7 @@ def write_curves(model: str | Path, path: Path) -> None:
     folder = find_bundle(model)
     manifest, history = read_manifest(folder), read_history(folder / HISTORY)
     simulated = bool(manifest.metrics.get("training", {}).get("simulated", False))
-    _make_parent(path)
+    make_parent(path)
     draw_history(path, history, about=_about(manifest.name, "; ".join(manifest.training.data), simulated=simulated))
 
 
@@ -162,6 +162,11 @@ def write_training(folder: Path, model: str | Path) -> None:
             write_table(folder / name, rows)
 
 
+def labels(names: Sequence[str], given: Sequence[str | Path]) -> list[str]:
+    """Names for people; what was given stands behind those that are not the only ones of that name."""
+    return [name if names.count(name) == 1 else f"{name} ({path})" for name, path in zip(names, given, strict=True)]
+
+
 def compare_bundles(models: Sequence[str]) -> str:
     """Markdown table of the figures in several bundles, by F1 on the test, and what they were measured on.
 
@@ -172,13 +177,10 @@ def compare_bundles(models: Sequence[str]) -> str:
         BundleError: there is no such bundle.
     """
     found = [_Measured.of(model) for model in models]
-    names = [one.name for one in found]
-    labels = [
-        name if names.count(name) == 1 else f"{name} ({model})" for name, model in zip(names, models, strict=True)
-    ]
+    rows = labels([one.name for one in found], models)
     order = sorted(range(len(found)), key=lambda i: -found[i].f1)
-    table = figures({labels[i]: found[i].manifest for i in order})
-    told = [f"- {labels[i]}: {found[i].told}" for i in order]
+    table = figures({rows[i]: found[i].manifest for i in order})
+    told = [f"- {rows[i]}: {found[i].told}" for i in order]
     return table + "\n\nMeasured on:\n\n" + "\n".join(told)
 
 
@@ -218,24 +220,6 @@ class _Measured:
             simulated = ", **simulated**" if scores.get("simulated") else ""
             parts.append(f"{scores.get('dataset', 'data not stated')} {split}{pixels}{simulated}")
         return "; ".join(parts) or "no figures in it"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, and its folder where that is missing.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    _make_parent(path)
-    with replacing(path) as part:
-        part.write_text(text + "\n", encoding="utf-8")
-
-
-def _make_parent(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); name another --out") from None
 
 
 def _about(model: str, data: str, *, simulated: bool) -> About:

@@ -16,7 +16,7 @@ from landslide_geo.chips.split import Split
 from landslide_geo.chips.splits import SPLITS, folded
 from landslide_geo.config import TrainParams, first_problem, validated
 from landslide_geo.errors import DatasetError, MissingExtraError, OutputError, ParameterError
-from landslide_geo.files import remove_folder, replacing
+from landslide_geo.files import remove_folder, write_text
 from landslide_geo.models import (
     Bundle,
     Model,
@@ -185,12 +185,7 @@ def write_result(path: Path, values: Mapping[str, Any]) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); name another --out") from None
-    with replacing(path) as part:
-        part.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False))
 
 
 def _labelled(data: Path, params: TrainParams) -> tuple[Split, Split]:
