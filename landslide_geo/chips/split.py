@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -186,12 +188,16 @@ def _unpacked(path: Path, found: xr.Dataset) -> tuple[NDArray[np.float32], NDArr
         for name, variable in ((_IMAGE, "image"), (_MASK, "mask")):
             values = found[variable]
             out = np.lib.format.open_memmap(folder / name, mode="w+", dtype=values.dtype, shape=values.shape)
+            with (folder / name).open("r+b") as file:  # a full disk is an error here, a signal when it is written to
+                os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
             for start in range(0, len(values), _BATCH):
                 out[start : start + _BATCH] = values[start : start + _BATCH].to_numpy()
             out.flush()
 
     written = (path / ".zmetadata").stat()
-    place = _ARRAYS.kept([str(path.resolve()), written.st_mtime_ns, written.st_size, written.st_ino], make)
+    place = None
+    with suppress(OSError):  # a full disk
+        place = _ARRAYS.kept([str(path.resolve()), written.st_mtime_ns, written.st_size, written.st_ino], make)
     if place is None:
         return found["image"].to_numpy(), found["mask"].to_numpy()
     return np.load(place / _IMAGE, mmap_mode="r"), np.load(place / _MASK, mmap_mode="r")

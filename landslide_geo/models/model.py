@@ -39,9 +39,10 @@ class Model:
         """Checksum of manifest and weights."""
         return self.bundle.sha256
 
-    def decided(self, calibration: Calibration, threshold: Threshold) -> Model:
-        """The same network with another calibration and decision threshold."""
-        changed = self.manifest.model_copy(update={"calibration": calibration, "threshold": threshold})
+    def decided(self, calibration: Calibration, threshold: Threshold, tta: int) -> Model:
+        """The same network with another calibration, decision threshold and number of symmetries."""
+        changes = {"calibration": calibration, "threshold": threshold, "tta": tta}
+        changed = self.manifest.model_copy(update=changes)
         return Model(replace(self.bundle, manifest=changed))
 
     @property

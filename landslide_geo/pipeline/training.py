@@ -123,7 +123,7 @@ def calibrate_model(
     own = own_chips(found, validation)
     over = found.manifest.tta if tta is None else tta
     histogram = raw_histogram(found.probabilities, own, found.manifest.normalisation, tta=over)
-    return decide(histogram, method=method, data=_told(validation))
+    return decide(histogram, method=method, data=_told(validation), tta=over)
 
 
 def bundle_model(
@@ -141,33 +141,36 @@ def bundle_model(
         BundleError: there is no such bundle, or something else is in its place.
         ParameterError: a file is not what it should be.
     """
-    calibration, threshold = read_decision(decision)
     scores = {split: _json(path) for split, path in metrics.items()}
-    found = load_model(model)
+    found = decided(load_model(model), decision)
     for split, values in scores.items():
         if values.get("model_sha256") not in (None, found.sha256):
             raise ParameterError(f"{metrics[split]}: scores of another model than {model}; evaluate this one")
-        if values.get("threshold") != threshold.value or values.get("prior") is not None:
+        made = (values.get("threshold"), values.get("tta"), values.get("prior"))
+        if made != (found.threshold, found.manifest.tta, None):
             raise ParameterError(
-                f"{metrics[split]}: scores at another threshold or prior than {decision} has; evaluate with "
-                f"--calibration {decision}"
+                f"{metrics[split]}: scores at another threshold, prior or number of symmetries than {decision} has; "
+                f"evaluate with --calibration {decision}"
             )
         if split in SPLITS and values.get("split") != split:
             raise ParameterError(f"{metrics[split]}: scores of {values.get('split')}, not of {split}")
     scores["measured"] = {"date": datetime.now(UTC).date().isoformat(), "hardware": described()}
     others = {_RULE: read_manifest(_RULE)} if _RULE in list_bundles() else None
-    return finish(found, calibration=calibration, threshold=threshold, metrics=scores, out=Path(out), others=others)
+    return finish(found, metrics=scores, out=Path(out), others=others)
 
 
-def read_decision(path: str | Path) -> tuple[Calibration, Threshold]:
-    """Calibration and threshold that ``landslide calibrate`` wrote.
+def read_decision(path: str | Path) -> tuple[Calibration, Threshold, int]:
+    """Calibration, threshold and number of symmetries that ``landslide calibrate`` wrote.
 
     Raises:
         ParameterError: the file is missing, or something else is in it.
     """
     values = _json(path)
     try:
-        return Calibration.model_validate(values["calibration"]), Threshold.model_validate(values["threshold"])
+        if values["tta"] not in TTA_SYMMETRIES:
+            raise ParameterError(f"{path}: tta {values['tta']}; write it with landslide calibrate")
+        calibration = Calibration.model_validate(values["calibration"])
+        return calibration, Threshold.model_validate(values["threshold"]), int(values["tta"])
     except KeyError as error:
         raise ParameterError(f"{path}: lacks {error}; write it with landslide calibrate") from None
     except ValidationError as error:

@@ -151,18 +151,21 @@ class Decision:
         calibration: of raw probabilities.
         threshold: on calibrated ones.
         before, after: histograms of raw and of calibrated probabilities.
+        tta: symmetries that raw probabilities were averaged over; those to use afterwards.
     """
 
     calibration: Calibration
     threshold: Threshold
     before: Histogram
     after: Histogram
+    tta: int
 
     def to_json(self) -> dict[str, Any]:
         """A value that ``json`` can write."""
         return {
             "calibration": self.calibration.model_dump(mode="json"),
             "threshold": self.threshold.model_dump(mode="json"),
+            "tta": self.tta,
             "f1": round(self.after.at(self.threshold.value).f1, 5),
             "calibration_error": {
                 "before": round(expected_calibration_error(self.before), 5),
@@ -171,13 +174,14 @@ class Decision:
         }
 
 
-def decide(histogram: Histogram, *, method: Method, data: str) -> Decision:
+def decide(histogram: Histogram, *, method: Method, data: str, tta: int) -> Decision:
     """Calibration by a method, and the threshold of highest F1 after it.
 
     Args:
         histogram: of raw probabilities.
         method: of calibration.
         data: what it was counted on.
+        tta: symmetries that probabilities were averaged over.
 
     Raises:
         DatasetError: there are no positives or no negatives.
@@ -185,4 +189,4 @@ def decide(histogram: Histogram, *, method: Method, data: str) -> Decision:
     calibration = FITS[method](histogram, data=data)
     after = calibrate_histogram(histogram, calibration)
     how = f"highest pixel F1 on {data}, steps of 0.01"
-    return Decision(calibration, Threshold(value=after.best_threshold(), how=how), histogram, after)
+    return Decision(calibration, Threshold(value=after.best_threshold(), how=how), histogram, after, tta)

@@ -17,6 +17,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch import nn
+from torch.multiprocessing import ProcessRaisedException
 from torch.utils.data import DataLoader
 
 from landslide_geo.chips.split import Split
@@ -114,7 +115,7 @@ def fit(
         try:
             with _quiet():
                 return _fit(material, params, normalisation, out, devices, parts, report)
-        except (torch.OutOfMemoryError, RuntimeError) as error:
+        except (torch.OutOfMemoryError, RuntimeError, ProcessRaisedException) as error:
             if not _out_of_memory(error):
                 raise
         parts = _smaller(params.batch_size, parts, devices)
@@ -174,6 +175,8 @@ def _fit(
         "accelerator": trainer.accelerator.__class__.__name__.removesuffix("Accelerator").lower(), "devices": devices,
         "precision": precision(params), "parts": parts,
     }  # fmt: skip
+    if how["accelerator"] == "cuda":
+        how["hardware"] = f"{devices} × {torch.cuda.get_device_name(0)}"
     return Fitted(kept, normalisation, read_history(out), how)
 
 
@@ -318,8 +321,10 @@ def _devices(params: TrainParams) -> int:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    # On the processor PyTorch raises nothing more special than this.
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate" in str(error)
+    # On the processor PyTorch raises nothing more special than this, and of another process only its text arrives.
+    elsewhere = isinstance(error, ProcessRaisedException) and "OutOfMemoryError" in str(error)
+    here = isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate" in str(error)
+    return here or elsewhere
 
 
 def _smaller(batch: int, parts: int, devices: int) -> int:

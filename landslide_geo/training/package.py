@@ -92,8 +92,6 @@ def draft(
 def finish(
     model: Model,
     *,
-    calibration: Calibration,
-    threshold: Threshold,
     metrics: Mapping[str, Mapping[str, Any]],
     out: Path,
     others: Mapping[str, BundleManifest] | None = None,
@@ -101,19 +99,13 @@ def finish(
     """Write a bundle with its decision and its scores.
 
     Args:
-        model: the draft.
-        calibration: fitted on validation.
-        threshold: sought there.
+        model: the draft, with its decision.
         metrics: scores by split, as `landslide_geo.training.evaluate.Scores` gives them.
         out: folder of the bundle.
         others: bundles measured by the same code, for the table in the card.
     """
-    changes = {
-        "calibration": calibration,
-        "threshold": threshold,
-        "metrics": model.manifest.metrics | {split: dict(values) for split, values in metrics.items()},
-    }
-    manifest = model.manifest.model_copy(update=changes)
+    scores = model.manifest.metrics | {split: dict(values) for split, values in metrics.items()}
+    manifest = model.manifest.model_copy(update={"metrics": scores})
     history = model.bundle.directory / HISTORY
     also = {HISTORY: history.read_text(encoding="utf-8")} if history.is_file() else None
     return save_bundle(out, manifest, model.bundle.network, card=model_card(manifest, others), also=also)

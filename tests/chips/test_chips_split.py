@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +71,20 @@ def test_where_nothing_can_be_kept_it_is_read_into_memory(
     found = Split.read(path)
     assert not isinstance(found.images, np.memmap)
     np.testing.assert_array_equal(found.image(3), expected)
+
+
+def test_a_disk_without_room_is_no_obstacle(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = Split.read(path).image(3)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        found = Split.read(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not isinstance(found.images, np.memmap)
+    np.testing.assert_array_equal(found.image(3), expected)
+    assert [place.name for place in (tmp_path / "other/landslide-geo/chips").iterdir()] == [], "nothing half-made"
 
 
 def test_what_is_unknown_in_one_band_or_in_the_mask_is_unknown_in_all() -> None:

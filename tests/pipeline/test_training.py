@@ -163,7 +163,7 @@ def test_a_rule_is_calibrated_like_a_network(made: Path) -> None:
 def test_what_does_not_belong_together_is_said(made: Path, tmp_path: Path, capsys) -> None:
     chips, params = str(made / "chips"), str(made / "params.yaml")
     (tmp_path / "broken.json").write_text("[]")
-    (tmp_path / "half.json").write_text('{"calibration": {"prevalence": 2, "data": ""}, "threshold": {}}')
+    (tmp_path / "half.json").write_text('{"tta": 1, "calibration": {"prevalence": 2, "data": ""}, "threshold": {}}')
     (tmp_path / "bad.yaml").write_text("models: {tiny: {lr: -1}}")
     out = str(tmp_path / "out")
     other = str(made / "rule-scores.json")
@@ -188,7 +188,7 @@ def test_what_does_not_belong_together_is_said(made: Path, tmp_path: Path, capsy
         (["bundle", str(made / "runs/tiny"), "--calibration", str(made / "calibration.json"), "--metrics",
           f"test={made / 'validation.json'}"], "scores of validation, not of test"),
         (["bundle", str(made / "runs/tiny"), "--calibration", str(made / "calibration.json"), "--metrics",
-          f"test={made / 'raw.json'}"], "scores at another threshold or prior"),
+          f"test={made / 'raw.json'}"], "scores at another threshold, prior or"),
         (["calibrate", str(made / "runs/tiny"), "--data", chips, "--plots", chips], "holds test.zarr, which this"),
         (["train", "--data", chips, "--plots", params], "params.yaml: cannot be written (Not a directory)"),
         (["models", "curves", "red_minus_green"], "history.csv: not there, so there are no curves"),

@@ -84,7 +84,8 @@ def test_a_prior_moves_the_log_odds_of_every_method() -> None:
 
 def test_the_decision_says_how_it_was_made() -> None:
     histogram = drawn(lambda logit: expit(0.5 * logit - 1))
-    found = decide(histogram, method="platt", data="simulated validation").to_json()
+    found = decide(histogram, method="platt", data="simulated validation", tta=4).to_json()
+    assert found["tta"] == 4
     assert found["threshold"]["how"] == "highest pixel F1 on simulated validation, steps of 0.01"
     assert found["calibration_error"]["after"] < found["calibration_error"]["before"]
     assert found["f1"] == pytest.approx(max(histogram.at(t).f1 for t in np.arange(0.01, 1, 0.01)), abs=0.01)
