@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +32,21 @@ class Chip:
     block: str
     image: NDArray[np.float32]
     truth: NDArray[np.uint8] | bool
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The files of a labelled patch.
+
+    Attributes:
+        id: unlike that of any other patch of the dataset.
+        image: its file.
+        mask: its file.
+    """
+
+    id: str
+    image: Path
+    mask: Path
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,11 @@ Ghorbanzadeh et al. 2022, doi:10.1109/TGRS.2022.3215209.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from landslide_geo.bands import canonical_name
-from landslide_geo.chips.collection import Chip, Collection
+from landslide_geo.chips.collection import Chip, Collection, Pair
 from landslide_geo.chips.reading import hdf5_array, image_of, mask_of
 from landslide_geo.chips.splits import SPLITS, by_block
 from landslide_geo.errors import DatasetError
@@ -26,13 +25,6 @@ SIZE: Final = 128
 _FOLDERS: Final = {"train": "TrainData", "validation": "ValidData", "test": "TestData"}
 _COPY: Final = ("images", "annotations")
 _VALIDATION, _TEST = 0.2, 0.2
-
-
-@dataclass(frozen=True)
-class _Pair:
-    id: str
-    image: Path
-    mask: Path
 
 
 def collection(root: Path, *, seed: int) -> Collection:
@@ -67,7 +59,7 @@ def _kinds(folder: Path) -> tuple[Path, Path]:
     return (folder / "images", folder / "masks") if (folder / "images").is_dir() else (folder / "img", folder / "mask")
 
 
-def _pairs(image_folder: Path, mask_folder: Path, prefix: str) -> list[_Pair]:
+def _pairs(image_folder: Path, mask_folder: Path, prefix: str) -> list[Pair]:
     images, masks = _numbered(image_folder, "image"), _numbered(mask_folder, "mask")
     if not images:
         raise DatasetError(
@@ -81,7 +73,7 @@ def _pairs(image_folder: Path, mask_folder: Path, prefix: str) -> list[_Pair]:
                 "masks, or move images without one elsewhere"
             )
         raise DatasetError(f"{image_folder / f'image_{number}.h5'}: missing, but its mask is there; get it again")
-    return [_Pair(f"{prefix}image_{number}", images[number], masks[number]) for number in sorted(images)]
+    return [Pair(f"{prefix}image_{number}", images[number], masks[number]) for number in sorted(images)]
 
 
 def _numbered(folder: Path, stem: str) -> dict[int, Path]:
@@ -89,6 +81,6 @@ def _numbered(folder: Path, stem: str) -> dict[int, Path]:
     return {int(match[1]): path for match, path in named if match}
 
 
-def _read(pair: _Pair) -> Chip:
+def _read(pair: Pair) -> Chip:
     image = image_of(pair.image, hdf5_array(pair.image, "img"), BANDS, SIZE)
     return Chip(pair.id, pair.id, image, mask_of(pair.mask, hdf5_array(pair.mask, "mask"), SIZE))

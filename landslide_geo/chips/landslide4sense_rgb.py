@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from landslide_geo.chips.collection import Chip, Collection
+from landslide_geo.chips.collection import Chip, Collection, Pair
 from landslide_geo.chips.reading import mask_of, picture
 from landslide_geo.config import L4S_GAINS
 from landslide_geo.errors import DatasetError
@@ -70,13 +70,6 @@ def to_digital_numbers(image: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_
     return result
 
 
-@dataclass(frozen=True)
-class _Pair:
-    id: str
-    image: Path
-    mask: Path
-
-
 def collection(root: Path, *, seed: int) -> Collection:
     """List the patches as chips of digital numbers, up to one factor per chip.
 
@@ -91,7 +84,7 @@ def collection(root: Path, *, seed: int) -> Collection:
     published = {name: _pairs(root / name) for name in ("train", "validation") if (root / name).is_dir()}
     if not published:
         raise DatasetError(f"{root / 'train' / 'images'}: {_WANTED}")
-    splits: dict[str, list[_Pair]] = {"validation": published["validation"]} if "validation" in published else {}
+    splits: dict[str, list[Pair]] = {"validation": published["validation"]} if "validation" in published else {}
     if "train" in published:
         pairs = {pair.id: pair for pair in published["train"]}
         train, test = split_ids(list(pairs), test_patches=min(TEST_PATCHES, len(pairs) // 5), seed=seed)
@@ -102,7 +95,7 @@ def collection(root: Path, *, seed: int) -> Collection:
 _WANTED: Final = "no image_*.png there; name the folder that holds train/ and validation/ of Landslide4Sense-RGB"
 
 
-def _pairs(folder: Path) -> list[_Pair]:
+def _pairs(folder: Path) -> list[Pair]:
     images, masks = (
         {path.stem.removeprefix(f"{stem}_"): path for path in (folder / f"{stem}s").glob(f"{stem}_*.png")}
         for stem in ("image", "mask")
@@ -113,10 +106,10 @@ def _pairs(folder: Path) -> list[_Pair]:
         if number in images:
             raise DatasetError(f"{folder / 'masks' / f'mask_{number}.png'}: missing, but its image is there; get it")
         raise DatasetError(f"{folder / 'images' / f'image_{number}.png'}: missing, but its mask is there; get it")
-    return [_Pair(f"{folder.name}/{images[number].stem}", images[number], masks[number]) for number in sorted(images)]
+    return [Pair(f"{folder.name}/{images[number].stem}", images[number], masks[number]) for number in sorted(images)]
 
 
-def _chip(pair: _Pair) -> Chip:
+def _chip(pair: Pair) -> Chip:
     image, mask = (np.asarray(picture(*of)) for of in ((pair.image, "RGB"), (pair.mask, "L")))
     for path, values in ((pair.image, image), (pair.mask, mask)):
         if values.shape[:2] != (SIZE, SIZE):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from landslide_geo.chips.augment import TTA_SYMMETRIES
 from landslide_geo.chips.split import Split
 from landslide_geo.errors import DatasetError, ParameterError
 from landslide_geo.models import Ensemble, Model, load_simplest
 from landslide_geo.pipeline.prepare import DATASETS
 from landslide_geo.pipeline.training import decided
 from landslide_geo.processor import described
-from landslide_geo.training.evaluate import Scores, histograms_of
+from landslide_geo.training.evaluate import Scores, histograms_of, require_symmetries
 from landslide_geo.training.metrics import Counts, Histogram
 
 #: Stores of chips, whatever they were made from.
@@ -66,8 +65,7 @@ def evaluate_model(
         DatasetError: no such dataset or split, or the folder is not laid out as the dataset is.
         ParameterError: the model takes other bands or units, or an option is out of range.
     """
-    if tta is not None and tta not in TTA_SYMMETRIES:
-        raise ParameterError(f"tta {tta}: use one of {', '.join(map(str, TTA_SYMMETRIES))}")
+    require_symmetries(tta)
     if threshold is not None and not 0 < threshold < 1:
         raise ParameterError(f"threshold {threshold}: give a probability between 0 and 1")
     found = load_simplest(model)

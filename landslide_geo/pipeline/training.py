@@ -29,7 +29,7 @@ from landslide_geo.models import (
 from landslide_geo.models.manifest import Calibration, Threshold
 from landslide_geo.processor import described
 from landslide_geo.training.calibration import Decision, Method, decide
-from landslide_geo.training.evaluate import own_chips, raw_histogram
+from landslide_geo.training.evaluate import own_chips, raw_histogram, require_symmetries
 from landslide_geo.training.package import draft, finish, rounded
 from landslide_geo.training.statistics import settled
 
@@ -118,8 +118,7 @@ def calibrate_model(
     found = load_model(model)
     params = validated(TrainParams, found.manifest.training.parameters, where=f"{model}: training parameters")
     _, validation = _labelled(Path(data), params)
-    if tta is not None and tta not in TTA_SYMMETRIES:
-        raise ParameterError(f"tta {tta}: use one of {', '.join(map(str, TTA_SYMMETRIES))}")
+    require_symmetries(tta)
     own = own_chips(found, validation)
     over = found.manifest.tta if tta is None else tta
     histogram = raw_histogram(found.probabilities, own, found.manifest.normalisation, tta=over)

@@ -30,6 +30,16 @@ Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 _BATCH = 16
 
 
+def require_symmetries(tta: int | None) -> None:
+    """Check a number of symmetries to average over; none is the model's own.
+
+    Raises:
+        ParameterError: it is not 1, 2, 4 or 8.
+    """
+    if tta is not None and tta not in TTA_SYMMETRIES:
+        raise ParameterError(f"tta {tta}: use one of {', '.join(map(str, TTA_SYMMETRIES))}")
+
+
 def averaged(predict: Predict, batch: npt.NDArray[np.float32], tta: int) -> npt.NDArray[np.float32]:
     """Mean prediction over 1, 2, 4 or 8 symmetries of the square; shapes as ``predict`` has them."""
     total: npt.NDArray[np.float32] | None = None
