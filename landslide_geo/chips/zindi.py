@@ -1,8 +1,7 @@
 """Zindi's landslide classification challenge: Sentinel-2 and Sentinel-1 of both passes, 64 × 64 pixels, one label each.
 
 The files hold backscatter after the event and its change; backscatter before it is their difference. Clouds are told by
-a rule (`CLOUDY_RED`) with the statistics of BigEarthNet v2, as taken by the 23rd place of the challenge
-(PhilipJanz/Landslide-Image-Classification).
+the rule of `landslide_geo.scene.clouds`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,10 @@ from landslide_geo.bands import MASKS, UNITS
 from landslide_geo.chips.collection import Chip, Collection
 from landslide_geo.chips.reading import image_of, npy
 from landslide_geo.chips.splits import SPLITS, stratified
+from landslide_geo.config import SpeckleKind
 from landslide_geo.errors import DatasetError
+from landslide_geo.scene.clouds import cloudy
+from landslide_geo.scene.sar import despeckled, require_speckle
 
 OPTICAL: Final = ("red", "green", "blue", "nir")
 #: Channels of the files: after them ΔVV and ΔVH, for each pass.
@@ -29,8 +31,6 @@ _CHANNELS: Final = (*OPTICAL, *(name for post in _PASSES for name in (*post, *(f
 BANDS: Final = (*OPTICAL, *(name for post in _PASSES for name in (*post, *(f"pre_{n}" for n in post))))
 CLOUD_MASK: Final = MASKS[0]
 SIZE: Final = 64
-#: Red above it is a cloud: 6 standard deviations above the mean of BigEarthNet v2's B04 (without interpolation).
-CLOUDY_RED: Final = 588.4096 + 6 * 684.5688
 _VALIDATION: Final = 0.2
 
 
@@ -41,7 +41,9 @@ class _Entry:
     label: bool
 
 
-def collection(root: Path, *, seed: int, cloud_mask: bool = False) -> Collection:
+def collection(
+    root: Path, *, seed: int, cloud_mask: bool = False, speckle: SpeckleKind = "none", speckle_window: int = 3
+) -> Collection:
     """List the labelled patches.
 
     Args:
@@ -49,10 +51,14 @@ def collection(root: Path, *, seed: int, cloud_mask: bool = False) -> Collection
             ``train_data`` or ``train``.
         seed: that draws the validation, a fifth of each label.
         cloud_mask: add a band that is 1 on clouds, else 0.
+        speckle: filter of radar, of both dates each by itself.
+        speckle_window: side of its window in pixels, odd.
 
     Raises:
         DatasetError: another layout, bad labels, or patches that are missing.
+        ParameterError: there is no such filter or window.
     """
+    require_speckle(speckle, speckle_window, image=SIZE)
     table = root / "Train.csv"
     labels = _labels(table)
     folder = next((root / name for name in ("train_data", "train") if (root / name).is_dir()), root)
@@ -66,8 +72,9 @@ def collection(root: Path, *, seed: int, cloud_mask: bool = False) -> Collection
     drawn = stratified(list(labels.values()), validation=_VALIDATION, seed=seed)
     splits = {name: [e for e, own in zip(entries, drawn, strict=True) if own == name] for name in SPLITS[:2]}
     bands = (*BANDS, CLOUD_MASK) if cloud_mask else BANDS
+    read = partial(_read, cloud_mask=cloud_mask, speckle=speckle, window=speckle_window)
     units = (*["digital number"] * 4, *["dB"] * 8, UNITS[CLOUD_MASK])[: len(bands)]
-    return Collection("zindi", bands, units, 10.0, splits, partial(_read, cloud_mask=cloud_mask))
+    return Collection("zindi", bands, units, 10.0, splits, read)
 
 
 def before(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -83,11 +90,6 @@ def before(image: NDArray[np.float32]) -> NDArray[np.float32]:
     for first in (4, 8):
         out[first + 2 : first + 4] = image[first : first + 2] - image[first + 2 : first + 4]
     return out
-
-
-def cloudy(red: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(y, x) digital numbers of red → 1 on clouds, 0 elsewhere, NaN where red is; its mean is the cloud cover."""
-    return np.where(np.isnan(red), np.nan, red > CLOUDY_RED).astype(np.float32)
 
 
 def _labels(table: Path) -> dict[str, bool]:
@@ -113,8 +115,9 @@ def _labels(table: Path) -> dict[str, bool]:
     return labels
 
 
-def _read(entry: _Entry, *, cloud_mask: bool) -> Chip:
+def _read(entry: _Entry, *, cloud_mask: bool, speckle: SpeckleKind, window: int) -> Chip:
     image = before(image_of(entry.path, npy(entry.path), _CHANNELS, SIZE))
+    image = despeckled(image, BANDS, kind=speckle, size=window)
     if cloud_mask:
         image = np.concatenate([image, cloudy(image[0])[None]])
     return Chip(entry.id, entry.id, image, entry.label)

@@ -39,6 +39,14 @@ def prepare(
         bool, typer.Option("--labels", help="Keep whether there is a landslide in each chip instead of its mask.")
     ] = False,
     cloud_mask: Annotated[bool, typer.Option("--cloud-mask", help="Add a band that is 1 on clouds (zindi).")] = False,
+    speckle: Annotated[
+        str | None,
+        typer.Option("--speckle", metavar="NAME", help="Filter radar: median, lee or none (zindi). Default: none."),
+    ] = None,
+    speckle_window: Annotated[
+        int | None,
+        typer.Option("--speckle-window", metavar="PX", help="Side of the filter's window (zindi). Default: 3."),
+    ] = None,
     splits: Annotated[
         Path | None,
         typer.Option("--splits", metavar="FILE", help="Splits as the authors publish them (sen12landslides)."),
@@ -78,8 +86,9 @@ def prepare(
 
     listed = None if bands is None else list(BANDS) if bands == "all" else [band.strip() for band in bands.split(",")]
     found = prepare_dataset(
-        name, root, out, seed=seed, labels=labels, cloud_mask=cloud_mask, published=splits, chips=chips, size=size,
-        bands=listed, share=share, clouds=clouds, overwrite=overwrite,
+        name, root, out, seed=seed, labels=labels, cloud_mask=cloud_mask, speckle=speckle,  # type: ignore[arg-type]
+        speckle_window=speckle_window, published=splits, chips=chips, size=size, bands=listed, share=share,
+        clouds=clouds, overwrite=overwrite,
     )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(found))

@@ -6,12 +6,22 @@ from landslide_geo.config.augmenting import GENTLE, AugmentParams
 from landslide_geo.config.base import Params, first_problem, validated
 from landslide_geo.config.chips import ChipParams
 from landslide_geo.config.losses import LossKind, LossParams
-from landslide_geo.config.normalising import L4S_GAINS, FixedParams, Normalisation, StretchParams
+from landslide_geo.config.normalising import (
+    BIGEARTHNET,
+    DIGITAL_NUMBER,
+    L4S_GAINS,
+    FixedParams,
+    Normalisation,
+    SpeckleKind,
+    StretchParams,
+)
 from landslide_geo.config.project import PipelineParams, load_params
 from landslide_geo.config.scanning import Backend, Precision, ScanParams, VectorizeParams
 from landslide_geo.config.training import TrainParams
 
 __all__ = [
+    "BIGEARTHNET",
+    "DIGITAL_NUMBER",
     "GENTLE",
     "L4S_GAINS",
     "AugmentParams",
@@ -25,6 +35,7 @@ __all__ = [
     "PipelineParams",
     "Precision",
     "ScanParams",
+    "SpeckleKind",
     "StretchParams",
     "TrainParams",
     "VectorizeParams",

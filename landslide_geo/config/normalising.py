@@ -11,6 +11,30 @@ from landslide_geo.config.base import Params
 #: What Landslide4Sense divided the Sentinel-2 digital numbers of red, green and blue by (recovered from its 14-band
 #: patches, whose values are exact multiples of the inverse).
 L4S_GAINS: Final = (445.172897, 663.416362, 824.631715)
+#: From digital numbers of Sentinel-2 to reflectance 0–1.
+DIGITAL_NUMBER: Final = 1e-4
+#: Mean and standard deviation of bands in BigEarthNet v2, of its training split without interpolation: digital numbers
+#: of Sentinel-2, level 2A, and dB of Sentinel-1 of either pass (there: of v1). As its authors publish them in
+#: github.com/lhackel-tub/ConfigILM (configilm/extra/BENv2_utils.py, "no_interpolation").
+BIGEARTHNET: Final[dict[str, tuple[float, float]]] = {
+    "coastal": (361.0768, 575.0687),
+    "blue": (438.3721, 607.0269),
+    "green": (614.0557, 603.2968),
+    "red": (588.4096, 684.5688),
+    "rededge071": (942.8433, 738.4327),
+    "rededge075": (1769.932, 1100.456),
+    "rededge078": (2049.552, 1275.805),
+    "nir": (2193.292, 1369.372),
+    "nir08": (2235.557, 1356.544),
+    "nir09": (2241.455, 1316.393),
+    "swir16": (1568.227, 1070.161),
+    "swir22": (997.7325, 813.5276),
+    **dict.fromkeys(("vv_asc", "vv_desc"), (-12.64386, 5.133493)),
+    **dict.fromkeys(("vh_asc", "vh_desc"), (-19.35256, 5.590506)),
+}
+
+#: Filters of radar's speckle (:mod:`landslide_geo.scene.sar`).
+SpeckleKind = Literal["none", "median", "lee"]
 
 
 class StretchParams(Params):
@@ -38,11 +62,13 @@ class FixedParams(Params):
     """The same centre and scale everywhere, a bundle's ``normalisation``: ``(x - centre) / scale``."""
 
     kind: Literal["fixed"] = "fixed"
-    how: Literal["mean_std", "range", "imagenet"] = Field(
+    how: Literal["mean_std", "range", "imagenet", "bigearthnet"] = Field(
         "mean_std",
         description="what centre and scale are taken from where they are not given: mean and standard deviation of the "
         "training chips; their least and largest values, which become 0 and 1; or for red, green and blue the "
-        "statistics of ImageNet on pictures of 0 to 255, and the range for other bands, which becomes -1 to 1",
+        "statistics of ImageNet on pictures of 0 to 255, and the range for other bands, which becomes -1 to 1; or the "
+        "statistics of BigEarthNet v2 for Sentinel-1 and Sentinel-2 of either date, masks as they are, and mean and "
+        "standard deviation for other bands",
     )
     centre: tuple[float, ...] | None = Field(None, description="of each band, in its unit; none: from training chips")
     scale: tuple[float, ...] | None = Field(None, description="of each band, in its unit; none: from training chips")

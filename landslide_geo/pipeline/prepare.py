@@ -19,6 +19,7 @@ from landslide_geo.chips import (
     zindi,
 )
 from landslide_geo.chips.collection import Collection
+from landslide_geo.config import SpeckleKind
 from landslide_geo.errors import DatasetError, ParameterError, SourceNotFoundError
 from landslide_geo.pipeline.chips import chips_folder, counted, refuse_occupied
 
@@ -51,6 +52,8 @@ class _Option:
 
 _OPTIONS: Final[dict[str, _Option]] = {
     "cloud_mask": _Option("cloud mask", "--cloud-mask", ("zindi",)),
+    "speckle": _Option("filter of speckle", "--speckle", ("zindi",)),
+    "speckle_window": _Option("filter of speckle", "--speckle-window", ("zindi",)),
     "published": _Option("published splits in a file", "--splits", ("sen12landslides",)),
     "chips": _Option("number of chips to choose", "--chips", ("simulated",)),
     "size": _Option("size to choose", "--size", ("simulated",)),
@@ -68,6 +71,8 @@ def prepare_dataset(
     seed: int | None = None,
     labels: bool = False,
     cloud_mask: bool = False,
+    speckle: SpeckleKind | None = None,
+    speckle_window: int | None = None,
     published: Path | None = None,
     chips: int | None = None,
     size: int | None = None,
@@ -86,6 +91,8 @@ def prepare_dataset(
         seed: draws splits that are not published, and what is simulated; none takes 42, or 0 for simulated.
         labels: keep whether there is a landslide in each chip instead of its mask.
         cloud_mask: add the band ``cloud_mask``; zindi only.
+        speckle: filter of radar (median, lee or none); zindi only.
+        speckle_window: side of its window in pixels, odd; zindi only.
         published: file of the authors with splits; sen12landslides only.
         chips: how many; simulated only, as all that follow.
         size: side of a chip in pixels.
@@ -104,8 +111,8 @@ def prepare_dataset(
     if name not in DATASETS:
         raise ParameterError(f"no dataset {name!r}; there are {', '.join(DATASETS)}")
     given = {
-        "cloud_mask": cloud_mask or None, "published": published, "chips": chips, "size": size, "bands": bands,
-        "share": share, "clouds": clouds,
+        "cloud_mask": cloud_mask or None, "speckle": speckle, "speckle_window": speckle_window,
+        "published": published, "chips": chips, "size": size, "bands": bands, "share": share, "clouds": clouds,
     }  # fmt: skip
     options = {key: value for key, value in given.items() if value is not None}
     for key in options:

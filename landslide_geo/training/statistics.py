@@ -7,8 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from landslide_geo.bands import MASKS, PRE, UNITS
 from landslide_geo.chips.split import Split
-from landslide_geo.config import FixedParams, Normalisation, StretchParams
+from landslide_geo.config import BIGEARTHNET, DIGITAL_NUMBER, FixedParams, Normalisation, StretchParams
 from landslide_geo.errors import DatasetError, ParameterError
 
 #: Mean and standard deviation of ImageNet's pictures, 0 to 255 (torchvision's constants, times 255).
@@ -28,7 +29,7 @@ def settled(params: Normalisation, chips: Split) -> Normalisation:
 
     Raises:
         DatasetError: a band is constant, or nothing is valid.
-        ParameterError: what is given is for another number of bands.
+        ParameterError: what is given is for another number of bands, or no band has published statistics in its unit.
     """
     given = params.gains if isinstance(params, StretchParams) else params.centre
     if given is not None and len(given) != len(chips.bands):
@@ -38,9 +39,14 @@ def settled(params: Normalisation, chips: Split) -> Normalisation:
         )
     if isinstance(params, StretchParams) or given is not None:
         return params
-    moments = _moments(chips)
+    published = _bigearthnet(chips) if params.how == "bigearthnet" else {}
+    moments = np.zeros((len(chips.bands), 4)) if len(published) == len(chips.bands) else _moments(chips)
     centre, scale = [], []
     for name, (mean, deviation, least, largest) in zip(chips.bands, moments, strict=True):
+        if name in published:
+            centre.append(published[name][0])
+            scale.append(published[name][1])
+            continue
         if not largest > least:
             raise DatasetError(f"{chips.name}: band {name} is the same everywhere; train without it")
         if params.how == "imagenet" and name in IMAGENET:
@@ -57,6 +63,26 @@ def settled(params: Normalisation, chips: Split) -> Normalisation:
             scale.append(deviation)
     rounded = {"centre": tuple(float(f"{x:.7g}") for x in centre), "scale": tuple(float(f"{x:.7g}") for x in scale)}
     return FixedParams.model_validate(params.model_dump() | rounded)
+
+
+def _bigearthnet(chips: Split) -> dict[str, tuple[float, float]]:
+    """Centre and scale of those bands that BigEarthNet v2 has statistics of, in their unit; a mask stays as it is."""
+    found = {}
+    for name, unit in zip(chips.bands, chips.units, strict=True):
+        stem = name.removeprefix(PRE)
+        gain = {"digital number": 1.0, "reflectance": DIGITAL_NUMBER, "dB": 1.0}.get(unit)
+        if gain is not None and stem in BIGEARTHNET:
+            mean, deviation = BIGEARTHNET[stem]
+            found[name] = (mean * gain, deviation * gain)
+        elif stem in MASKS and unit == UNITS[stem]:
+            found[name] = (0.0, 1.0)
+    if not any(name.removeprefix(PRE) in BIGEARTHNET for name in found):
+        told = ", ".join(f"{name} ({unit})" for name, unit in zip(chips.bands, chips.units, strict=True))
+        raise ParameterError(
+            f"{chips.name}: BigEarthNet has statistics of Sentinel-2's digital numbers and reflectance and of "
+            f"Sentinel-1's dB, and of none of these bands: {told}; take `how: mean_std`"
+        )
+    return found
 
 
 def _moments(chips: Split) -> NDArray[np.float64]:

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from landslide_geo.bands import canonical_name
 from landslide_geo.chips import zindi as reader
-from landslide_geo.errors import DatasetError
+from landslide_geo.errors import DatasetError, ParameterError
 
 
 def made(root: Path, count: int = 10, folder: str = ".") -> Path:
@@ -41,14 +39,6 @@ def test_backscatter_before_is_after_minus_change(tmp_path: Path, folder: str) -
     assert {name: len(entries) for name, entries in found.splits.items()} == {"train": 8, "validation": 2}
 
 
-@given(st.integers(0, 20000))
-def test_clouds_are_red_far_above_the_mean(number: int) -> None:
-    red = np.array([[number, np.nan]], dtype=np.float32)
-    cloud = reader.cloudy(red)
-    assert cloud[0, 0] == (number >= 4696)
-    assert np.isnan(cloud[0, 1])
-
-
 def test_the_cloud_mask_is_a_thirteenth_band(tmp_path: Path) -> None:
     made(tmp_path)
     values = np.zeros((64, 64, 12))
@@ -61,6 +51,27 @@ def test_the_cloud_mask_is_a_thirteenth_band(tmp_path: Path) -> None:
     }
     assert cover.pop("ID_003") == 0.25
     assert set(cover.values()) == {0}
+
+
+def test_speckle_is_filtered_at_each_date_and_nothing_else_is(tmp_path: Path) -> None:
+    made(tmp_path, count=5)
+    values = np.zeros((64, 64, 12))
+    values[10, 10] = 10  # a point: of backscatter 10 dB after, and 10 dB change
+    np.save(tmp_path / "ID_003.npy", values)
+
+    def image(**settings) -> dict:
+        found = reader.collection(tmp_path, seed=0, **settings)
+        chips = [found.read(entry) for entries in found.splits.values() for entry in entries]
+        return dict(zip(found.bands, next(chip for chip in chips if chip.id == "ID_003").image, strict=True))
+
+    plain, filtered = image(), image(speckle="median", speckle_window=5)
+    for name, band in filtered.items():
+        assert plain[name].max() == (0 if name.startswith("pre_") else 10)
+        assert band.max() == (0 if "_" in name else 10)
+    with pytest.raises(ParameterError, match="'boxcar': use one of none, median, lee"):
+        reader.collection(tmp_path, seed=0, speckle="boxcar")  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match=r"window of 4 pixels .* odd"):
+        reader.collection(tmp_path, seed=0, speckle="lee", speckle_window=4)
 
 
 def test_bad_files_are_named(tmp_path: Path) -> None:

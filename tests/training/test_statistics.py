@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from squares import chips
@@ -30,11 +32,24 @@ def test_a_range_becomes_zero_to_one() -> None:
 def test_pictures_take_the_statistics_of_imagenet_and_other_bands_their_range() -> None:
     found = settled(FixedParams(how="imagenet"), CHIPS)
     np.testing.assert_allclose(found.centre, [123.675, 116.28, 103.53])
-    from dataclasses import replace
-
     renamed = settled(FixedParams(how="imagenet"), replace(CHIPS, bands=("red", "elevation", "blue")))
     scaled = (VALUES[1] - renamed.centre[1]) / renamed.scale[1]
     assert (scaled.min(), scaled.max()) == (pytest.approx(-1, abs=1e-5), pytest.approx(1, abs=1e-5))
+
+
+def test_sentinel_takes_the_statistics_of_bigearthnet_and_other_bands_their_own() -> None:
+    names, units = ("pre_red", "vh_desc", "elevation"), ("reflectance", "dB", "m")
+    found = settled(FixedParams(how="bigearthnet"), replace(CHIPS, bands=names, units=units))
+    np.testing.assert_allclose(found.centre[:2], (0.05884096, -19.35256))
+    np.testing.assert_allclose(found.scale[:2], (0.06845688, 5.590506))
+    np.testing.assert_allclose((found.centre[2], found.scale[2]), (VALUES[2].mean(), VALUES[2].std()), rtol=1e-5)
+    names, units = ("cloud_mask", "nir", "vv_asc"), ("1 on clouds", "digital number", "dB")
+    empty = replace(CHIPS, images=np.zeros_like(CHIPS.images), bands=names, units=units)
+    found = settled(FixedParams(how="bigearthnet"), empty)  # nothing of the chips is asked
+    np.testing.assert_allclose(found.centre, (0, 2193.292, -12.64386))
+    np.testing.assert_allclose(found.scale, (1, 1369.372, 5.133493))
+    with pytest.raises(ParameterError, match=r"none of these bands: red .8-bit picture.*take `how: mean_std`"):
+        settled(FixedParams(how="bigearthnet"), replace(CHIPS, units=("8-bit picture",) * 3))
 
 
 def test_what_is_given_stays_and_what_is_local_needs_nothing() -> None:
@@ -49,8 +64,6 @@ def test_statistics_of_other_bands_are_refused() -> None:
 
 
 def test_a_constant_band_is_named() -> None:
-    from dataclasses import replace
-
     flat = CHIPS.images.copy()
     flat[:, 2] = 7
     with pytest.raises(DatasetError, match="band blue is the same everywhere"):
