@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from landslide_geo.errors import ParameterError
+from landslide_geo.models.checks import UPSAMPLING, check_share, encoder_weights
+from landslide_geo.models.multimodal import attention_fusion, classifier, fusion_unet, multimodal_fpn
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 #: Encoders that `resnet_unet` takes.
 RESNETS: Final = re.compile(r"(tu-)?resne(t|xt)\d+\w*(\.\w+)?")
 DECODER_CHANNELS: Final = (256, 128, 64, 32, 16)
-UPSAMPLING: Final = ("nearest", "bilinear", "transposed")
 
 
 def unet(
@@ -51,7 +52,7 @@ def unet(
     Raises:
         ParameterError: an argument that the network does not have, or that is out of range.
     """
-    _check_share("dropout", dropout)
+    check_share("dropout", dropout)
     if upsampling not in UPSAMPLING:
         raise ParameterError(f"upsampling {upsampling!r} is not known; use one of {', '.join(UPSAMPLING)}")
     if encoder is None:
@@ -72,7 +73,7 @@ def unet(
     return encoder_unet(
         bands=bands,
         encoder=encoder,
-        weights=_encoder_weights(encoder, weights),
+        weights=encoder_weights(encoder, weights),
         decoder_channels=DECODER_CHANNELS if decoder_channels is None else decoder_channels,
         attention=attention,
         upsampling=upsampling,
@@ -147,7 +148,7 @@ def deeplabv3plus(
     dropout: float = 0.5,
 ) -> nn.Module:
     """DeepLabV3+ (Chen et al. 2018, arXiv:1802.02611): convolutions with holes; ``dropout`` after their pyramid."""
-    _check_share("dropout", dropout)
+    check_share("dropout", dropout)
     options = {"decoder_channels": decoder_channels, "decoder_aspp_dropout": dropout}
     return _library("DeepLabV3Plus", bands, encoder, weights, **options)
 
@@ -161,7 +162,7 @@ def fpn(
     dropout: float = 0.2,
 ) -> nn.Module:
     """Feature pyramid (Kirillov et al. 2019, arXiv:1901.02446); half of ``decoder_channels`` after the merge."""
-    _check_share("dropout", dropout)
+    check_share("dropout", dropout)
     options = {"decoder_pyramid_channels": decoder_channels, "decoder_segmentation_channels": decoder_channels // 2}
     return _library("FPN", bands, encoder, weights, decoder_dropout=dropout, **options)
 
@@ -219,26 +220,12 @@ def _library(network: str, bands: int, encoder: str, weights: str | None, **opti
 
     built: nn.Module = getattr(smp, network)(
         encoder_name=encoder,
-        encoder_weights=_encoder_weights(encoder, weights),
+        encoder_weights=encoder_weights(encoder, weights),
         in_channels=bands,
         classes=1,
         **options,
     )
     return built
-
-
-def _encoder_weights(encoder: str, weights: str | None) -> Any:
-    """What the library wants to hear: of timm's encoders only whether, for they name their weights themselves."""
-    if not encoder.startswith("tu-"):
-        return weights
-    if weights not in (None, "imagenet"):
-        raise ParameterError(f"weights {weights!r} of encoder {encoder}: use null or imagenet")
-    return True if weights else None
-
-
-def _check_share(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ParameterError(f"{name} {value}: use a share from 0 to less than 1")
 
 
 def red_minus_green(
@@ -282,12 +269,23 @@ ARCHITECTURES: Final[dict[str, Builder]] = {
     "fpn": fpn,
     "segformer": segformer,
     "eca_resnet50": eca_resnet50,
+    "fusion_unet": fusion_unet,
+    "attention_fusion": attention_fusion,
+    "multimodal_fpn": multimodal_fpn,
+    "classifier": classifier,
     "red_minus_green": red_minus_green,
     "rdndvi": rdndvi,
 }
 #: Those that give the same answer for digital numbers and for reflectances, though they normalise nothing away: ratios
 #: of bands of one date.
 OF_ANY_GAIN: Final = frozenset({"rdndvi"})
+#: Those that give one logit for a window, (N, 1); the others give one for each pixel.
+CLASSIFIERS: Final = frozenset({"attention_fusion", "multimodal_fpn", "classifier"})
+
+
+def task(architecture: str) -> Literal["segmentation", "classification"]:
+    """What a network of this architecture answers: one logit for each pixel, or one for a window."""
+    return "classification" if architecture in CLASSIFIERS else "segmentation"
 
 
 def build(architecture: str, *, bands: int, arguments: Mapping[str, Any]) -> nn.Module:

@@ -18,8 +18,11 @@ from landslide_geo.errors import ParameterError
 from landslide_geo.inference.backends import candidates, open_backend
 from landslide_geo.models import ARCHITECTURES, build, load_model
 from landslide_geo.models.receptive_field import window_facts
+from landslide_geo.models.registry import CLASSIFIERS, task
 
 NARROW = {"encoder": "tu-resnet10t", "decoder_channels": [16, 8, 8, 8, 8]}
+#: Of any two bands at least.
+SENSORS = {"optical": [0], "sar": [1], "brightness": [0]}
 #: One small network at least of each architecture, and one for each of its choices.
 TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "unet": ("unet", NARROW),
@@ -44,6 +47,21 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "segformer": ("segformer", {"encoder": "mit_b0", "decoder_channels": 16}),
     "eca_resnet50": ("eca_resnet50", {"layers": [1, 1, 1, 1], "width": 8}),
     "eca_resnet50 before": ("eca_resnet50", {"layers": [1, 2, 1, 1], "width": 8, "attention_position": "before_sum"}),
+    "fusion_unet": ("fusion_unet", NARROW | SENSORS),
+    "fusion_unet transformers": (
+        "fusion_unet",
+        SENSORS | {"encoder": "mit_b0", "decoder_channels": [8] * 5, "upsampling": "bilinear", "dropout": 0.2},
+    ),
+    "attention_fusion": ("attention_fusion", SENSORS | {"encoder": "resnet10t", "size": None, "hidden": 8}),
+    "attention_fusion resized": ("attention_fusion", SENSORS | {"encoder": "tf_efficientnetv2_b0", "size": 96}),
+    "attention_fusion concat": ("attention_fusion", SENSORS | {"encoder": "resnet10t", "fusion": "concat"}),
+    "attention_fusion sar": ("attention_fusion", {"sar": [1, 0], "modality": "sar"}),
+    "multimodal_fpn": ("multimodal_fpn", {"optical": [0], "sar_desc": [1], "sar_asc": []}),
+    "multimodal_fpn shared": (
+        "multimodal_fpn",
+        {"sar_desc": [0], "sar_asc": [1], "shared": True, "pyramid": False, "modality": "sar"},
+    ),
+    "classifier": ("classifier", {"encoder": "mobilenetv3_small_050", "size": 64}),
     "red_minus_green": ("red_minus_green", {}),
     # Of any two bands: what they are called is the bundle's affair.
     "rdndvi": ("rdndvi", {"pre_red": 0, "pre_nir": 1, "red": 0, "nir": 0}),
@@ -51,7 +69,13 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
 RULES = ("red_minus_green", "rdndvi")
 #: One of each architecture, and of each way of upsampling, for what takes seconds.
 FEW = [
-    name for name in TINY if name not in ("unet attention", "plain", "plain bilinear", "unet transformer transposed")
+    name
+    for name in TINY
+    if name
+    not in (
+        *("unet attention", "plain", "plain bilinear", "unet transformer transposed", "fusion_unet transformers"),
+        *("attention_fusion concat", "attention_fusion sar", "multimodal_fpn shared"),
+    )
 ]
 
 
@@ -75,15 +99,16 @@ def size_of(network: nn.Module) -> int:
 
 
 def test_every_architecture_is_tested_here() -> None:
-    assert {architecture for architecture, _ in TINY.values()} == set(ARCHITECTURES)
+    assert {architecture for architecture, _ in TINY.values()} == set(ARCHITECTURES) > CLASSIFIERS
 
 
 @pytest.mark.parametrize("bands", [2, 14])
 @pytest.mark.parametrize("name", TINY)
-def test_any_number_of_bands_becomes_one_logit_for_each_pixel(name: str, bands: int) -> None:
+def test_any_number_of_bands_becomes_one_logit_for_each_pixel_or_window(name: str, bands: int) -> None:
     with torch.no_grad():
         logits = tiny(name, bands)(torch.randn(2, bands, 64, 96))
-    assert logits.shape == (2, 1, 64, 96)
+    classifies = task(TINY[name][0]) == "classification"
+    assert logits.shape == ((2, 1) if classifies else (2, 1, 64, 96))
     assert logits.dtype == torch.float32
     assert torch.isfinite(logits).all()
     assert logits.std() > 0
@@ -214,6 +239,27 @@ def test_resnets_are_taken(encoder: str) -> None:
         ("eca_resnet50", {"layers": [3, 4, 6]}, "give four numbers"),
         ("eca_resnet50", {"weights": "imagenet", "width": 32}, "those of a ResNet50"),
         ("segformer", {"size": 3}, "unexpected keyword"),
+        ("attention_fusion", {}, r"optical is not told; give the indices of its bands.* Training fills them in"),
+        ("attention_fusion", SENSORS | {"sar": [3]}, r"sar \[3\] must be 1 or more different indices of the 3 bands"),
+        ("attention_fusion", SENSORS | {"optical": [0, 0]}, r"optical \[0, 0\] must be"),
+        ("attention_fusion", SENSORS | {"optical": "red"}, "optical 'red' is no list of indices"),
+        ("attention_fusion", SENSORS | {"fusion": "sum"}, "fusion 'sum' is not known; use one of gate, concat"),
+        ("attention_fusion", SENSORS | {"size": 8}, "size 8: use 32 pixels or more"),
+        ("attention_fusion", SENSORS | {"encoder": "resnet18d", "weights": "mine"}, "weights 'mine' of encoder"),
+        ("attention_fusion", SENSORS | {"encoder": "nothing"}, r"Unknown model \(nothing\)"),
+        ("attention_fusion", SENSORS | {"hidden": 0}, "hidden 0: the gate needs a unit"),
+        ("multimodal_fpn", {"optical": [0], "sar_desc": [1]}, "sar_asc is not told"),
+        ("multimodal_fpn", {"optical": [0], "sar_desc": [], "sar_asc": []}, "give one, or modality optical"),
+        ("multimodal_fpn", {"modality": "radar"}, "use one of both, optical, sar"),
+        (
+            "multimodal_fpn",
+            {"modality": "sar", "shared": True, "sar_desc": [0], "sar_asc": [1, 2]},
+            "passes that share weights need the same bands; sar_desc has 1 and sar_asc 2",
+        ),
+        ("fusion_unet", {"optical": [0], "sar": [1]}, "brightness is not told"),
+        ("fusion_unet", SENSORS | {"upsampling": "transposed"}, "use one of nearest, bilinear"),
+        ("fusion_unet", SENSORS | {"encoder": "mit_b0", "sar_encoder": "resnet18"}, "take two of a kind"),
+        ("classifier", {"encoder": "resnet10t", "dropout": 1}, "dropout 1: use a share"),
     ],
 )
 def test_what_cannot_be_built_is_one_line(architecture: str, arguments: dict[str, Any], words: str) -> None:
@@ -225,14 +271,20 @@ def test_what_cannot_be_built_is_one_line(architecture: str, arguments: dict[str
 def test_weights_that_cannot_be_downloaded_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    for architecture in ("unet", "eca_resnet50"):
+    for architecture, more in (
+        ("unet", {}),
+        ("eca_resnet50", {}),
+        ("classifier", {"encoder": "resnet18d"}),
+        ("attention_fusion", SENSORS | {"encoder": "resnet18d"}),
+        ("fusion_unet", SENSORS),
+    ):
         with pytest.raises(ParameterError, match=r"weights 'imagenet' cannot be downloaded .* use weights null"):
-            build(architecture, bands=3, arguments={"weights": "imagenet"})
+            build(architecture, bands=3, arguments={"weights": "imagenet"} | more)
 
 
 def test_naming_the_architectures_loads_no_library() -> None:
     code = (
-        "import sys, landslide_geo.models.registry, landslide_geo.models.summary; "
+        "import sys, landslide_geo.models.modalities, landslide_geo.models.registry, landslide_geo.models.summary; "
         "sys.exit(any(name in sys.modules for name in ('torch', 'timm', 'segmentation_models_pytorch')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
