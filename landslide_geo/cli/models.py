@@ -61,7 +61,17 @@ def show(
 @app.command("summary")
 def summary(
     architecture: Annotated[str, typer.Argument(metavar="ARCHITECTURE", help="As in params.yaml, e.g. unet.")],
-    bands: Annotated[int, typer.Option("--bands", metavar="N", help="Bands of the input.")] = 3,
+    bands: Annotated[
+        int | None, typer.Option("--bands", metavar="N", help="Bands of the input; 3, or as many as have names.")
+    ] = None,
+    names: Annotated[
+        str | None,
+        typer.Option(
+            "--names",
+            metavar="LIST",
+            help="Names of the bands with commas, for networks with a branch for each sensor; Zindi's.",
+        ),
+    ] = None,
     size: Annotated[int, typer.Option("--size", metavar="PX", help="Side of the window, a multiple of 32.")] = 128,
     depth: Annotated[int, typer.Option("--depth", metavar="N", help="Blocks inside one another to tell apart.")] = 3,
     argument: Annotated[
@@ -73,6 +83,7 @@ def summary(
     """Count parameters and floating-point operations of a network, block by block.
 
     Example: landslide models summary unet --bands 14 --argument encoder=tu-resnet18d --argument upsampling=transposed
+    landslide models summary fusion_unet --names red,green,blue,nir,vv_asc,vh_asc,elevation,slope
     """
     import json
     from dataclasses import asdict
@@ -84,12 +95,13 @@ def summary(
     from landslide_geo.models import build
     from landslide_geo.models.summary import summarise
 
-    network = build(architecture, bands=bands, arguments=_arguments(argument or ()))
-    rows = summarise(network, bands=bands, size=size, depth=depth)
+    arguments, count = _channels(architecture, bands, names, _arguments(argument or ()))
+    network = build(architecture, bands=count, arguments=arguments)
+    rows = summarise(network, bands=count, size=size, depth=depth)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows]))
         return
-    table = Table("block", "kind", box=box.SIMPLE, title=f"{architecture}, {bands} × {size} × {size}")
+    table = Table("block", "kind", box=box.SIMPLE, title=f"{architecture}, {count} × {size} × {size}")
     table.add_column("parameters", justify="right")
     table.add_column("MFLOPs", justify="right")
     for row in [*rows[1:], rows[0]]:
@@ -159,6 +171,29 @@ def cross(
     beside = write_cross(out, found)
     typer.echo(cross_table(found) + "\n")
     typer.echo(f"{out}\n{beside}")
+
+
+def _channels(
+    architecture: str, bands: int | None, names: str | None, arguments: dict[str, Any]
+) -> tuple[dict[str, Any], int]:
+    """Arguments and number of bands; networks of several sensors are told which bands are what."""
+    from landslide_geo.chips.zindi import BANDS, CLOUD_MASK
+    from landslide_geo.models.modalities import NEED_CHANNELS, arguments_of
+
+    named = tuple(names.split(",")) if names is not None else ()
+    if not named and architecture in NEED_CHANNELS and not {"optical", "sar", "sar_desc", "sar_asc"} & set(arguments):
+        count = len(BANDS) if bands is None else bands
+        named = (*BANDS, CLOUD_MASK)[:count]
+        if not len(BANDS) <= count == len(named):
+            raise ParameterError(
+                f"--bands {bands}: {architecture} must know which bands these are; name them, e.g. --names "
+                f"red,green,blue,vv_desc, or use --bands {len(BANDS)} for Zindi's patches, {len(BANDS) + 1} with clouds"
+            )
+    if named and bands is not None and bands != len(named):
+        raise ParameterError(f"--bands {bands} and {len(named)} --names do not agree; leave --bands")
+    if named:
+        return arguments_of(architecture, named, arguments), len(named)
+    return arguments, 3 if bands is None else bands
 
 
 def _arguments(given: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from segmentation_models_pytorch.base.modules import Conv2dReLU
 from torch import nn
 
 from landslide_geo.errors import ParameterError
-from landslide_geo.models.branches import Channels, PooledEncoder, Sensor
+from landslide_geo.models.branches import Channels, PooledEncoder, Sensor, presence
 
 #: Channels of the three convolutions for SAR.
 SAR_WIDTHS = (32, 64, 64)
@@ -75,8 +75,9 @@ class AttentionFusion(nn.Module):
     def cloud_score(self, batch: torch.Tensor) -> torch.Tensor:
         """(N,) mean of the visible bands, normalised: bright windows are cloudy. 0 where the sensor is absent."""
         assert self.brightness is not None
-        score: torch.Tensor = self.brightness(batch).mean(dim=(1, 2, 3))
-        return score
+        values = self.brightness(batch)
+        # The mean of what is absent is 0 already; this takes its gradient away too.
+        return values.mean(dim=(1, 2, 3)) * presence(values)[:, 0]
 
     @torch.no_grad()
     def gate_weights(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -90,6 +90,22 @@ def test_the_command_prints_what_was_counted(capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize(
+    ("arguments", "bands"),
+    [
+        ([], 12),
+        (["--bands", "13"], 13),
+        (["--names", "red,vv_asc,vh_asc"], 3),
+        (["--bands", "4", *(f"--argument={one}=[{i}]" for i, one in enumerate(("optical", "sar_desc", "sar_asc")))], 4),
+    ],
+)
+def test_bands_of_networks_of_several_sensors_have_names(
+    arguments: list[str], bands: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["models", "summary", "multimodal_fpn", "--size", "64", *arguments]) == 0
+    assert f"multimodal_fpn, {bands} × 64 × 64" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["unot"], "'unot' is not known"),
@@ -98,6 +114,11 @@ def test_the_command_prints_what_was_counted(capsys: pytest.CaptureFixture[str])
         (["unet", "--argument", "colour=red"], "colour"),
         (["unet", "--bands", "0"], "bands 0"),
         (["unet", "--size", "0"], "size 0"),
+        (["unet", "--names", "red,green", "--bands", "3"], "--bands 3 and 2 --names do not agree"),
+        (["multimodal_fpn", "--bands", "5"], "must know which bands these are; name them"),
+        (["multimodal_fpn", "--bands", "14"], "must know which bands these are; name them"),
+        (["multimodal_fpn", "--names", "red,clay"], "'clay' is not known"),
+        (["multimodal_fpn", "--names", "red"], "needs SAR bands"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], words: str, capfd: pytest.CaptureFixture[str]) -> None:
