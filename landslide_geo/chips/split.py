@@ -33,7 +33,8 @@ class Split:
     Attributes:
         name: for people: where they come from.
         images: (M, all bands, y, x) float32, NaN where unknown; may be mapped from a file.
-        masks: (M, y, x) uint8, 1 on landslides, 0 where there are none, `UNKNOWN`; may be mapped from a file.
+        masks: (M, y, x) uint8, 1 on landslides, 0 where there are none, `UNKNOWN`; may be mapped from a file. Of chips
+            with one label each (M, 1, 1).
         places: (N,) which of them belong to the split, in order.
         channels: of ``images``, in the order of ``bands``.
         bands: names.
@@ -76,19 +77,53 @@ class Split:
         """Side of a chip in pixels."""
         return int(self.images.shape[-1])
 
+    @property
+    def labelled(self) -> bool:
+        """Whether the truth is one label for each chip, not a mask."""
+        return self.masks.shape[1:] == (1, 1)
+
     def image(self, index: int) -> NDArray[np.float32]:
-        """(band, y, x) float32 of one chip, NaN in all bands where one is unknown or the mask is."""
+        """(band, y, x) float32 of one chip, NaN in all bands where one is unknown or the mask is.
+
+        Of chips with one label each a band is NaN where it is unknown itself: another sensor may know what is there.
+        """
         values: NDArray[np.float32] = np.array(self.images[self.places[index]][list(self.channels)])
-        values[:, ~self._known(values, index)] = np.nan
+        if self.labelled:
+            values[~np.isfinite(values)] = np.nan
+        else:
+            values[:, ~self._known(values, index)] = np.nan
         return values
 
     def mask(self, index: int) -> NDArray[np.bool_]:
-        """(y, x) bool of one chip, true on landslides."""
+        """(y, x) bool of one chip, true on landslides; (1, 1) where it has one label."""
         return np.asarray(self.masks[self.places[index]] == 1)
 
     def valid(self, index: int) -> NDArray[np.bool_]:
-        """(y, x) bool of one chip: all bands and the mask are known."""
+        """(y, x) bool of one chip: all bands and the mask are known; (1, 1) and true where it has one label."""
+        if self.labelled:
+            return np.ones((1, 1), dtype=bool)
         return self._known(self.images[self.places[index]][list(self.channels)], index)
+
+    def as_labelled(self) -> Split:
+        """The same chips with one label each: whether a pixel of a landslide is in the mask."""
+        if self.labelled:
+            return self
+        labels = np.zeros((len(self.masks), 1, 1), dtype=np.uint8)
+        labels[self.places, 0, 0] = self.has_landslide()
+        return replace(self, masks=labels)
+
+    def as_masked(self) -> Split:
+        """The same chips, if they have masks.
+
+        Raises:
+            DatasetError: they have labels only.
+        """
+        if self.labelled and self.size > 1:
+            raise DatasetError(
+                f"{self.name}: the chips have labels and no masks; prepare the dataset without --labels, or take an "
+                "architecture that classifies"
+            )
+        return self
 
     def has_landslide(self) -> NDArray[np.bool_]:
         """(N,) bool: a pixel of a landslide is in the mask."""
@@ -139,25 +174,23 @@ class Split:
         """Chips in memory, as `store.write` takes them.
 
         Raises:
-            DatasetError: there is none, or they have no masks.
+            DatasetError: there is none.
         """
         parts = list(batches)
         if not parts:
             raise DatasetError(f"{name}: there is no chip")
         whole = parts[0] if len(parts) == 1 else xr.concat(parts, "chip", combine_attrs="override")
-        _require_masks(name, whole)
-        return cls._made(name, whole, whole["image"].to_numpy(), whole["mask"].to_numpy())
+        return cls._made(name, whole, whole["image"].to_numpy(), _truth(whole).to_numpy())
 
     @classmethod
     def read(cls, path: str | Path) -> Split:
         """The chips of a store, mapped from files that are unpacked from it the first time.
 
         Raises:
-            DatasetError: there is no such store, it lacks something, or it has no masks.
+            DatasetError: there is no such store, or it lacks something.
         """
         path = Path(path)
         found = store.read(path)
-        _require_masks(str(path), found)
         if not found.sizes["chip"]:
             raise DatasetError(f"{path}: there is no chip in it; make it again")
         image, mask = _unpacked(path, found)
@@ -176,17 +209,16 @@ class Split:
         )  # fmt: skip
 
 
-def _require_masks(name: str, found: xr.Dataset) -> None:
-    if "mask" not in found:
-        raise DatasetError(f"{name}: the chips have labels and no masks; prepare the dataset without --labels")
+def _truth(found: xr.Dataset) -> xr.DataArray:
+    """(N, y, x) masks, or (N, 1, 1) labels."""
+    return found["mask"] if "mask" in found else found["label"].expand_dims({"y": 1, "x": 1}, axis=(1, 2))
 
 
 def _unpacked(path: Path, found: xr.Dataset) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Image and mask of a store as arrays; in memory where nothing can be kept on disk."""
 
     def make(folder: Path) -> None:
-        for name, variable in ((_IMAGE, "image"), (_MASK, "mask")):
-            values = found[variable]
+        for name, values in ((_IMAGE, found["image"]), (_MASK, _truth(found))):
             out = np.lib.format.open_memmap(folder / name, mode="w+", dtype=values.dtype, shape=values.shape)
             with (folder / name).open("r+b") as file:  # a full disk is an error here, a signal when it is written to
                 os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
@@ -199,5 +231,5 @@ def _unpacked(path: Path, found: xr.Dataset) -> tuple[NDArray[np.float32], NDArr
     with suppress(OSError):  # a full disk
         place = _ARRAYS.kept([str(path.resolve()), written.st_mtime_ns, written.st_size, written.st_ino], make)
     if place is None:
-        return found["image"].to_numpy(), found["mask"].to_numpy()
+        return found["image"].to_numpy(), _truth(found).to_numpy()
     return np.load(place / _IMAGE, mmap_mode="r"), np.load(place / _MASK, mmap_mode="r")

@@ -83,6 +83,10 @@ def calibrate(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="calibration.json to write.")],
     method: Annotated[str, typer.Option("--method", metavar="NAME", help="platt, temperature or isotonic.")] = "platt",
     tta: Annotated[int | None, typer.Option("--tta", metavar="N", help="Symmetries averaged: 1, 2, 4 or 8.")] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option("--predictions", metavar="FILE", help="Write what it says of each of these chips there (CSV)."),
+    ] = None,
     plots: Annotated[
         Path | None, typer.Option("--plots", metavar="DIR", help="Write tables of curves and pictures there.")
     ] = None,
@@ -99,7 +103,9 @@ def calibrate(
     if method not in FITS:
         raise ParameterError(f"method {method!r}: use one of {', '.join(FITS)}")
     with plots_folder(plots, CALIBRATED) as folder:
-        decision = calibrate_model(model, data, method=method, tta=tta)  # type: ignore[arg-type]
+        decision = calibrate_model(
+            model, data, method=method, tta=tta, predictions=predictions,  # type: ignore[arg-type]
+        )  # fmt: skip
         told = decision.to_json()
         if folder is not None:
             write_decision(folder, decision, model=model)
@@ -119,6 +125,9 @@ def bundle(
     metrics: Annotated[
         list[str] | None, typer.Option("--metrics", metavar="SPLIT=FILE", help="Of landslide evaluate; repeatable.")
     ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", metavar="FILE", help="Of landslide calibrate, for ensembles.")
+    ] = None,
 ) -> None:
     """Finish a bundle: its calibration, threshold and scores, and its card.
 
@@ -135,6 +144,6 @@ def bundle(
         if not (split and equals and path):
             raise ParameterError(f"--metrics {given}: give a split and a file, as in test=metrics.json")
         files[split] = path
-    made = bundle_model(model, out, decision=calibration, metrics=files)
+    made = bundle_model(model, out, decision=calibration, metrics=files, predictions=predictions)
     typer.echo(figures({made.manifest.name: made.manifest}))
     typer.echo(f"\n{out}")

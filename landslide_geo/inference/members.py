@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from landslide_geo.inference.engine import Predict
 from landslide_geo.inference.symmetries import Symmetry
+from landslide_geo.models.voting import Poll
 
 FloatArray = NDArray[np.float32]
-DoubleArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Member:
 
     Attributes:
         network: (N, C, h, w) → (N, 1, h, w) or (N, 1) probabilities, not calibrated.
-        calibrate: of its average over symmetries; never changes an order.
+        calibrate: of its average over symmetries, and all else until it is averaged; never changes an order.
         channels: which of the source's channels it sees.
         weight: in the mean over members, above zero.
     """
@@ -32,32 +32,8 @@ class Member:
     weight: float = 1.0
 
 
-class _Moments:
-    """Weighted mean and variance of arrays that come one by one (West 1979), in float64."""
-
-    def __init__(self) -> None:
-        self._weight = 0.0
-        self.mean: DoubleArray = np.zeros(1)
-        self._squares: DoubleArray = np.zeros(1)
-
-    def add(self, values: FloatArray, weight: float, *, spread: bool = False) -> None:
-        """Add an array; ``spread``: for the variance too."""
-        self._weight += weight
-        off = values - self.mean
-        mean = self.mean + off * (weight / self._weight)
-        if spread:
-            self._squares = self._squares + weight * off * (values - mean)
-        self.mean = mean
-
-    @property
-    def variance(self) -> DoubleArray:
-        """Of the arrays that were added with ``spread``."""
-        found: DoubleArray = np.maximum(self._squares / self._weight, 0)
-        return found
-
-
-def averaged(members: Sequence[Member], symmetries: Sequence[Symmetry]) -> Predict:
-    """The weighted mean of members, each averaged over symmetries and then calibrated.
+def averaged(members: Sequence[Member], symmetries: Sequence[Symmetry], *, abstain: float | None = None) -> Predict:
+    """The weighted mean of members, each averaged over symmetries and then calibrated; ``abstain`` as in `Poll`.
 
     Returns:
         (N, C, h, w) → (N, 1, h, w) for a single answer, else (N, 2, h, w): the calibrated mean, and the weighted
@@ -71,18 +47,13 @@ def averaged(members: Sequence[Member], symmetries: Sequence[Symmetry]) -> Predi
     weights /= weights.sum()
 
     def predict(batch: FloatArray) -> FloatArray:
-        # One answer at a time, always in the same order: however many there are, memory stays that of a few.
-        average = _Moments()
-        answers = _Moments()
+        poll = Poll(abstain)
         for member, weight in zip(members, weights, strict=True):
-            raw = _Moments()
-            for symmetry in symmetries:
-                answer = _undone(symmetry, member.network(symmetry.apply(batch)[:, member.channels]))
-                raw.add(answer, 1.0)
-                # Around the mean of the answers themselves: calibration bends, so that of the average lies elsewhere.
-                answers.add(member.calibrate(answer), weight / len(symmetries), spread=True)
-            average.add(member.calibrate(raw.mean.astype(np.float32)), weight)
-        return np.concatenate([average.mean, np.sqrt(answers.variance)], axis=1).astype(np.float32)
+            answers = (
+                _undone(symmetry, member.network(symmetry.apply(batch)[:, member.channels])) for symmetry in symmetries
+            )
+            poll.ask(answers, member.calibrate, weight, count=len(symmetries))
+        return np.concatenate([poll.mean, poll.spread], axis=1)
 
     return predict
 

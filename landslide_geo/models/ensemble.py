@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from landslide_geo.models.bundle import CARD, find_bundle, list_bundles
 from landslide_geo.models.manifest import MANIFEST, SCHEMA_VERSION, Threshold
 from landslide_geo.models.model import Model, open_model
 from landslide_geo.models.receptive_field import DeviceKind
+from landslide_geo.models.voting import FloatArray, Settle, anchored
 
 
 class _Part(BaseModel):
@@ -33,6 +35,9 @@ class EnsembleMember(_Part):
 
     bundle: str = Field(min_length=1, description="a shipped model's name, or a folder relative to the ensemble's")
     weight: float = Field(gt=0, description="in the mean of calibrated probabilities")
+    anchor: float | None = Field(
+        None, gt=0, lt=1, description="probability that becomes 0.5 before averaging, its own threshold; none: as it is"
+    )
 
 
 class EnsembleManifest(_Part):
@@ -44,6 +49,11 @@ class EnsembleManifest(_Part):
     description: str
     members: tuple[EnsembleMember, ...] = Field(min_length=1)
     threshold: Threshold
+    abstain: float | None = Field(
+        None,
+        gt=0,
+        description="a member does not count where its answers over symmetries spread further; none: ever",
+    )
     tta: Literal[1, 2, 4, 8] = Field(1, description="symmetries averaged by default")
     metrics: dict[str, dict[str, Any]] = {}
     licence: str
@@ -62,6 +72,9 @@ class Ensemble:
         tta: symmetries averaged by default.
         sha256: of manifests and weights, which together decide every result.
         manifest: content of ``bundle.json``, and those of the members.
+        anchors: of each member, the probability that becomes 0.5 before averaging; none: as it is, and so all of them
+            where nothing is said.
+        abstain: spread over symmetries from which on a member does not count; none: all count.
     """
 
     directory: Path
@@ -71,6 +84,8 @@ class Ensemble:
     tta: int
     sha256: str
     manifest: dict[str, Any]
+    anchors: tuple[float | None, ...] = ()
+    abstain: float | None = None
 
     def build(self) -> None:
         """Build the members' networks, which otherwise happens on first use.
@@ -80,6 +95,15 @@ class Ensemble:
         """
         for model, _ in self.models:
             _ = model.bundle.network
+
+    @property
+    def task(self) -> Literal["segmentation", "classification"]:
+        """What it answers: a probability for each pixel, or one for a window."""
+        return self.models[0][0].manifest.task
+
+    def settle(self, member: int, prior: float | None = None) -> Settle:
+        """What becomes of a member's raw probabilities until they are averaged; never changes an order."""
+        return partial(_settled, self.models[member][0], prior, self.anchors[member] if self.anchors else None)
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -134,6 +158,8 @@ def open_ensemble(name_or_dir: str | os.PathLike[str] = "default") -> Ensemble:
     except ValidationError as error:
         raise BundleError(f"{path}: {first_problem(error)}; mend it, or make the ensemble again") from None
     models = tuple((_load_member(directory, member.bundle), member.weight) for member in stated.members)
+    if len({model.manifest.task for model, _ in models}) > 1:
+        raise BundleError(f"{path}: some members classify and some outline; make an ensemble of each")
     digest = hashlib.sha256(path.read_bytes())
     for model, _ in models:
         digest.update(model.sha256.encode())
@@ -142,7 +168,15 @@ def open_ensemble(name_or_dir: str | os.PathLike[str] = "default") -> Ensemble:
         member.model_dump() | {"sha256": model.sha256, "manifest": model.manifest.model_dump(mode="json")}
         for member, (model, _) in zip(stated.members, models, strict=True)
     ]
-    return Ensemble(directory, stated.name, models, stated.threshold.value, stated.tta, digest.hexdigest(), described)
+    return Ensemble(
+        directory, stated.name, models, stated.threshold.value, stated.tta, digest.hexdigest(), described,
+        tuple(member.anchor for member in stated.members), stated.abstain,
+    )  # fmt: skip
+
+
+def _settled(model: Model, prior: float | None, anchor: float | None, raw: FloatArray) -> FloatArray:
+    final = model.calibrate(raw, prior)
+    return final if anchor is None else anchored(final, anchor)
 
 
 def load_simplest(name_or_dir: str | os.PathLike[str] = "default") -> Model | Ensemble:

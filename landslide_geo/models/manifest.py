@@ -105,7 +105,9 @@ class BundleManifest(_Part):
     schema_version: Literal[1] = SCHEMA_VERSION
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
     description: str
-    task: Literal["segmentation"] = "segmentation"
+    task: Literal["segmentation", "classification"] = Field(
+        "segmentation", description="a probability for each pixel, or one for a window"
+    )
     architecture: str
     arguments: dict[str, Any] = {}
     bands: tuple[InputBand, ...] = Field(min_length=1)

@@ -11,7 +11,7 @@ from landslide_geo.models import Ensemble, Model, load_simplest
 from landslide_geo.pipeline.prepare import DATASETS
 from landslide_geo.pipeline.training import decided
 from landslide_geo.processor import described
-from landslide_geo.training.evaluate import Scores, histograms_of, require_symmetries
+from landslide_geo.training.evaluate import UNITS_COUNTED, Scores, histograms_of, require_symmetries
 from landslide_geo.training.metrics import Counts, Histogram
 
 #: Stores of chips, whatever they were made from.
@@ -85,7 +85,7 @@ def evaluate_model(
     else:
         name, usual, seed = found.manifest.name, found.manifest.tta, found.manifest.training.seed
     metrics = Scores.of(histogram, threshold=used, patches=len(chips)).to_json() | {
-        "unit": "pixel",
+        "unit": UNITS_COUNTED[found.task if isinstance(found, Ensemble) else found.manifest.task],
         "simulated": chips.simulated,
         "model": name,
         "model_sha256": found.sha256,

@@ -32,12 +32,13 @@ TRAINED: Final = ("history.png", "training.csv", "validation.csv")
 
 
 @contextmanager
-def plots_folder(target: Path | None, names: Sequence[str]) -> Iterator[Path | None]:
+def plots_folder(target: Path | None, names: Sequence[str], *, option: str = "--plots") -> Iterator[Path | None]:
     """A folder that takes the place of ``target`` if the block ends well, and vanishes if not.
 
     Args:
         target: folder to write; none yields none.
         names: of the files that the command writes: a folder that holds nothing else is replaced.
+        option: that names it.
 
     Raises:
         OutputError: it holds something else, or cannot be written.
@@ -48,7 +49,7 @@ def plots_folder(target: Path | None, names: Sequence[str]) -> Iterator[Path | N
     try:
         strange = sorted(set(_held(target)) - set(names))
         if strange:
-            raise OutputError(f"{target}: holds {strange[0]}, which this command does not write; name another --plots")
+            raise OutputError(f"{target}: holds {strange[0]}, which this command does not write; name another {option}")
         target = target.absolute()  # "." has no name
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
@@ -60,7 +61,7 @@ def plots_folder(target: Path | None, names: Sequence[str]) -> Iterator[Path | N
     except LandslideError:
         raise
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another --plots") from None
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another {option}") from None
 
 
 def _held(target: Path) -> list[str]:
@@ -92,9 +93,27 @@ def write_evaluation(folder: Path, found: Evaluation) -> None:
         scores.write_table(folder / "confusion.csv", scores.confusion(counts))
         score_pictures.draw_reliability(folder / "reliability.png", {"": histogram}, about=about, unit=unit)
         score_pictures.draw_confusion(folder / "confusion.png", counts, threshold=threshold, about=about, unit=unit)
+    if metrics["unit"] == "chip":
+        _write_labelled(folder / "samples.png", found, about)
+        return
     shown = samples.chosen(found.each)
     if shown:
         samples.draw_samples(folder / "samples.png", _samples(found, shown), about=about)
+
+
+def _write_labelled(path: Path, found: Evaluation, about: About) -> None:
+    from landslide_geo.report import labelled_samples as labelled
+    from landslide_geo.training.evaluate import probabilities
+
+    shown = labelled.chosen(found.each)
+    threshold = found.metrics["threshold"]
+    own = probabilities(found.model, found.chips.at(shown), tta=found.metrics["tta"], prior=found.metrics["prior"])
+    some = [
+        labelled.LabelledSample.of(found.chips, index, probability.item(), counts=found.each[index])
+        for index, probability in zip(shown, own, strict=True)
+    ]
+    totals = found.histogram.at(threshold)
+    labelled.draw_labelled(path, some, totals=totals, threshold=threshold, about=about)
 
 
 def _samples(found: Evaluation, shown: Sequence[int]) -> list[Sample]:

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from landslide_geo.inference.sources import WindowSource
 from landslide_geo.inference.symmetries import Symmetry
 from landslide_geo.inference.windows import WindowGrid
 from landslide_geo.models import Ensemble, Model, open_ensemble
+from landslide_geo.models.voting import Settle
 from landslide_geo.scene.grid import Block
 
 FloatArray = NDArray[np.float32]
@@ -152,9 +153,9 @@ class Predictor:
             else:
                 shape = Shape(len(model.bands), self._window, self._batch_size, threads)
                 network = open_candidate(_network(model), candidate, shape)
-            calibrate = partial(model.calibrate, prior=self._prior)
-            members.append(Member(network, calibrate, channels[model.bands, model.manifest.normalisation], weight))
-        self._predict = averaged(members, self._symmetries)
+            settle = self._ensemble.settle(index, self._prior)
+            members.append(Member(network, settle, channels[model.bands, model.manifest.normalisation], weight))
+        self._predict = averaged(members, self._symmetries, abstain=self._ensemble.abstain)
 
 
 def prepare(ensemble: Ensemble, *, window: int, batch_size: int, params: ScanParams) -> None:
@@ -227,9 +228,9 @@ def settled(
     opened: list[Backend] = []
     checks: list[dict[str, Any]] = []
     channels = _channels(ensemble)
-    for model, _ in ensemble.models:
-        own = channels[model.bands, model.manifest.normalisation]
-        found = _settled_member(model, own, sample, grid.window, batch_size, params, threshold)
+    for index, (model, _) in enumerate(ensemble.models):
+        own, settle = channels[model.bands, model.manifest.normalisation], ensemble.settle(index, params.prior)
+        found = _settled_member(model, own, settle, sample, grid.window, batch_size, params, threshold)
         opened.append(found.backend)
         checks.extend(check.to_json() for check in found.checks)
     chosen = [Candidate(backend.name, backend.precision, backend.device) for backend in opened]
@@ -241,6 +242,7 @@ def settled(
 def _settled_member(
     model: Model,
     channels: slice,
+    settle_member: Settle,
     sample: Callable[[], Sample],
     window: int,
     batch_size: int,
@@ -254,7 +256,7 @@ def _settled_member(
         return [values[:, channels] for values in batches], valid
 
     def decide(raw: FloatArray) -> BoolArray:
-        landslide: BoolArray = model.calibrate(raw, prior=params.prior) >= threshold
+        landslide: BoolArray = settle_member(raw) >= threshold
         return landslide
 
     return settle(

@@ -27,9 +27,20 @@ from landslide_geo.models import (
     require_bundle_or_nothing,
 )
 from landslide_geo.models.manifest import Calibration, Threshold
+from landslide_geo.models.modalities import arguments_of
+from landslide_geo.models.registry import task
 from landslide_geo.processor import described
 from landslide_geo.training.calibration import Decision, Method, decide
-from landslide_geo.training.evaluate import own_chips, raw_histogram, require_symmetries
+from landslide_geo.training.evaluate import (
+    UNITS_COUNTED,
+    answer,
+    batches,
+    own_chips,
+    raw_histogram,
+    require_symmetries,
+    truth_for,
+)
+from landslide_geo.training.out_of_fold import Predictions
 from landslide_geo.training.package import draft, finish, rounded
 from landslide_geo.training.statistics import settled
 
@@ -68,7 +79,12 @@ def train_model(
     data, out = Path(data), Path(out).absolute()
     require_bundle_or_nothing(out)  # now, not after hours
     training, validation = _labelled(data, params)
-    hard = None if negatives is None else Split.read(Path(negatives) / "train.zarr").taking(training.bands)
+    hard = None
+    if negatives is not None:
+        read = Split.read(Path(negatives) / "train.zarr").taking(training.bands)
+        hard = truth_for(task(params.architecture), read)
+    completed = arguments_of(params.architecture, training.bands, params.arguments)
+    params = params.model_copy(update={"arguments": completed})
     network = build(params.architecture, bands=len(training.bands), arguments=params.arguments)
     _check_size(network, training, params.architecture)
     about: dict[str, Any] = {
@@ -101,8 +117,9 @@ def train_model(
 
 
 def calibrate_model(
-    model: str | Path, data: str | Path, *, method: Method = "platt", tta: int | None = None
-) -> Decision:
+    model: str | Path, data: str | Path, *, method: Method = "platt", tta: int | None = None,
+    predictions: str | Path | None = None,
+) -> Decision:  # fmt: skip
     """Calibration and threshold of a bundle from the chips it was validated on.
 
     Args:
@@ -110,6 +127,7 @@ def calibrate_model(
         data: folder of the chips it was trained on.
         method: of calibration.
         tta: symmetries averaged; none: the model's own.
+        predictions: table (CSV) to write of what the calibrated model says of each of these chips.
 
     Raises:
         BundleError: there is no such bundle.
@@ -122,12 +140,19 @@ def calibrate_model(
     own = own_chips(found, validation)
     over = found.manifest.tta if tta is None else tta
     histogram = raw_histogram(found.probabilities, own, found.manifest.normalisation, tta=over)
-    return decide(histogram, method=method, data=_told(validation), tta=over)
+    unit = UNITS_COUNTED[found.manifest.task]
+    decision = decide(histogram, method=method, data=_told(validation), tta=over, unit=unit)
+    if predictions is not None:
+        settled_model = found.decided(decision.calibration, decision.threshold, over)
+        told = [answer(settled_model, part) for part in batches(own)]
+        Predictions.of(own, told).write(Path(predictions))
+    return decision
 
 
 def bundle_model(
-    model: str | Path, out: str | Path, *, decision: str | Path, metrics: Mapping[str, str | Path]
-) -> Bundle:
+    model: str | Path, out: str | Path, *, decision: str | Path, metrics: Mapping[str, str | Path],
+    predictions: str | Path | None = None,
+) -> Bundle:  # fmt: skip
     """Write a finished bundle from a draft, its decision and its scores.
 
     Args:
@@ -135,6 +160,7 @@ def bundle_model(
         out: folder of the bundle.
         decision: file that ``landslide calibrate`` wrote.
         metrics: files that ``landslide evaluate`` wrote, by split.
+        predictions: table that ``landslide calibrate`` wrote, for ensembles.
 
     Raises:
         BundleError: there is no such bundle, or something else is in its place.
@@ -155,7 +181,11 @@ def bundle_model(
             raise ParameterError(f"{metrics[split]}: scores of {values.get('split')}, not of {split}")
     scores["measured"] = {"date": datetime.now(UTC).date().isoformat(), "hardware": described()}
     others = {_RULE: read_manifest(_RULE)} if _RULE in list_bundles() else None
-    return finish(found, metrics=scores, out=Path(out), others=others)
+    table = None
+    if predictions is not None:
+        Predictions.read(Path(predictions))  # so that nothing else gets into a bundle
+        table = Path(predictions).read_text(encoding="utf-8")
+    return finish(found, metrics=scores, out=Path(out), others=others, predictions=table)
 
 
 def read_decision(path: str | Path) -> tuple[Calibration, Threshold, int]:
@@ -191,12 +221,13 @@ def write_result(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def _labelled(data: Path, params: TrainParams) -> tuple[Split, Split]:
-    """Chips to train and to validate on."""
-    training = Split.read(data / "train.zarr")
+    """Chips to train and to validate on, with the truth that the architecture is about."""
+    about = task(params.architecture)
+    training = truth_for(about, Split.read(data / "train.zarr"))
     if params.bands is not None:
         training = training.taking(params.bands)
     if params.fold is None:
-        return training, Split.read(data / "validation.zarr").taking(training.bands)
+        return training, truth_for(about, Split.read(data / "validation.zarr").taking(training.bands))
     of = folded(training.blocks.tolist(), training.has_landslide().tolist(), folds=params.folds, seed=params.fold_seed)
     own = [index for index, fold in enumerate(of) if fold == params.fold]
     if not own or len(own) == len(of):
@@ -215,9 +246,10 @@ def _check_size(network: nn.Module, chips: Split, architecture: str) -> None:
     import torch
 
     size = (chips.size, chips.size)
+    wanted = (1, 1) if task(architecture) == "classification" else (1, 1, *size)
     try:
         with torch.inference_mode():
-            fits = network.eval()(torch.zeros(1, len(chips.bands), *size)).shape[-2:] == size
+            fits = network.eval()(torch.zeros(1, len(chips.bands), *size)).shape == wanted
     except RuntimeError:
         fits = False
     if not fits:

@@ -115,12 +115,12 @@ def chosen(counts: Sequence[Counts], *, most: int = SHOWN) -> list[int]:
     there = [i for i, one in enumerate(counts) if one.tp + one.fn]
     without = [i for i, one in enumerate(counts) if one.n and not one.tp + one.fn]
     room = max(min(_WITHOUT, most), most - len(there))
-    none = _spread(sorted(without, key=lambda i: (counts[i].false_positive_share, i)), room)
-    return _spread(sorted(there, key=lambda i: (-counts[i].f1, i)), most - len(none)) + none
+    none = spread(sorted(without, key=lambda i: (counts[i].false_positive_share, i)), room)
+    return spread(sorted(there, key=lambda i: (-counts[i].f1, i)), most - len(none)) + none
 
 
-def _spread(items: list[int], count: int) -> list[int]:
-    """Some of the items evenly, first and last among them."""
+def spread(items: list[int], count: int) -> list[int]:
+    """At most that many of the items, evenly, first and last among them."""
     if len(items) <= count:
         return items
     return [items[at] for at in np.linspace(0, len(items) - 1, count).round().astype(int)] if count else []

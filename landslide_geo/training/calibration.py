@@ -86,7 +86,7 @@ def _likeliest(histogram: Histogram, data: str, start: NDArray[np.float64]) -> N
 
 def _require_both(histogram: Histogram, data: str) -> None:
     if not histogram.positive.sum() or not histogram.negative.sum():
-        raise DatasetError(f"{data}: calibration needs pixels with and without landslides")
+        raise DatasetError(f"{data}: calibration needs ground with and without landslides")
 
 
 def _calibration(histogram: Histogram, data: str, **values: Any) -> Calibration:
@@ -174,7 +174,7 @@ class Decision:
         }
 
 
-def decide(histogram: Histogram, *, method: Method, data: str, tta: int) -> Decision:
+def decide(histogram: Histogram, *, method: Method, data: str, tta: int, unit: str = "pixel") -> Decision:
     """Calibration by a method, and the threshold of highest F1 after it.
 
     Args:
@@ -182,11 +182,12 @@ def decide(histogram: Histogram, *, method: Method, data: str, tta: int) -> Deci
         method: of calibration.
         data: what it was counted on.
         tta: symmetries that probabilities were averaged over.
+        unit: what was counted, ``pixel`` or ``chip``.
 
     Raises:
         DatasetError: there are no positives or no negatives.
     """
     calibration = FITS[method](histogram, data=data)
     after = calibrate_histogram(histogram, calibration)
-    how = f"highest pixel F1 on {data}, steps of 0.01"
+    how = f"highest {unit} F1 on {data}, steps of 0.01"
     return Decision(calibration, Threshold(value=after.best_threshold(), how=how), histogram, after, tta)

@@ -13,10 +13,11 @@ from torch.utils.data import Dataset, Sampler
 from landslide_geo.chips import augment
 from landslide_geo.chips.split import Split
 from landslide_geo.config import AugmentParams, Normalisation, TrainParams
+from landslide_geo.models.modalities import modalities
 from landslide_geo.scene.stretch import LocalStatistics, normalised, patch_statistics
 
 #: Image (band, y, x) normalised, 0 where not valid; mask (1, y, x) in [0, 1]; valid (1, y, x) 0 or 1: float32 all; and
-#: which chip it is.
+#: which chip it is. Mask and valid are (1, 1, 1) where a chip has one label.
 Sample: TypeAlias = tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]
 #: Epoch and index of a sample.
 Key: TypeAlias = tuple[int, int]
@@ -33,6 +34,7 @@ class TrainingChips(Dataset[Sample]):
     def __init__(self, labelled: Split, negatives: Split | None, params: TrainParams, how: Normalisation) -> None:
         self.sources = [labelled] if negatives is None or not len(negatives) else [labelled, negatives]
         self.params, self.how = params, how
+        self.modalities = tuple(modalities(labelled.bands).values())
         self._statistics: dict[int, LocalStatistics] = {}
 
     def __len__(self) -> int:
@@ -54,7 +56,12 @@ class TrainingChips(Dataset[Sample]):
         else:
             image = planes[:-2]
         mask, valid = planes[-2:-1], planes[-1:]
-        return image * valid, mask, valid, index
+        image = image * valid
+        if augmentation is not None and augmentation.modality_dropout:
+            image = augment.without_a_modality(image, self.modalities, augmentation, rng)
+        if self.sources[0].labelled:  # of two chips in one, the share that each has in it
+            return image, mask.mean((1, 2), keepdim=True), torch.ones(1, 1, 1), index
+        return image, mask, valid, index
 
     def _one(self, index: int, augmentation: AugmentParams | None, rng: np.random.Generator) -> torch.Tensor:
         """(band + 2, y, x) float32: a normalised image with its mask and validity, both 0 or 1, after geometry."""
@@ -69,7 +76,8 @@ class TrainingChips(Dataset[Sample]):
         if augmentation is not None and augmentation.equalise and set(_COLOURS) <= set(source.bands):
             where = tuple(source.bands.index(name) for name in _COLOURS)
             values = augment.equalised(values, augmentation, rng, bands=where)
-        valid = np.isfinite(values[0])
+        known = np.isfinite(values)
+        valid: NDArray[np.bool_] = np.logical_or.reduce(known, axis=0) if source.labelled else known[0]
         normalised = augment.jittered_stretch(
             values,
             statistics.centre[:, 0, 0],
@@ -78,7 +86,8 @@ class TrainingChips(Dataset[Sample]):
             stretch=self.how,
             rng=rng,
         )
-        planes = np.concatenate([np.nan_to_num(normalised, nan=0.0), source.mask(place)[None], valid[None]])
+        mask = np.broadcast_to(source.mask(place), valid.shape)
+        planes = np.concatenate([np.nan_to_num(normalised, nan=0.0), mask[None], valid[None]])
         turned = augment.geometry(torch.from_numpy(planes.astype(np.float32)), augmentation, rng)
         turned[-2], turned[-1] = turned[-2] > 0.5, turned[-1] > 0.99
         return turned
@@ -101,10 +110,9 @@ class HeldChips(Dataset[Sample]):
         return len(self.chips)
 
     def __getitem__(self, index: int) -> Sample:
-        values = self.chips.image(index)
-        valid = torch.from_numpy(np.isfinite(values[:1]).astype(np.float32))
+        valid = torch.from_numpy(self.chips.valid(index)[None].astype(np.float32))
         mask = torch.from_numpy(self.chips.mask(index)[None].astype(np.float32))
-        return torch.from_numpy(normalised(values, self.how)), mask, valid, index
+        return torch.from_numpy(normalised(self.chips.image(index), self.how)), mask, valid, index
 
 
 class EpochBatches(Sampler[list[Key]]):

@@ -2,13 +2,15 @@
 
 Chips are normalised each as a scene of its own, predicted whole, averaged over the symmetries of the square and
 calibrated. Every valid pixel of all chips is counted once: F1 and IoU are of the pooled pixels, not means over chips.
+Of a model that classifies a chip counts as one pixel.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +22,15 @@ from landslide_geo.chips.split import Split
 from landslide_geo.config import FixedParams, Normalisation
 from landslide_geo.errors import ParameterError
 from landslide_geo.models import Ensemble, Model
+from landslide_geo.models.voting import Poll, Settle
 from landslide_geo.scene.stretch import normalised
 from landslide_geo.training.calibration import calibrate_histogram, expected_calibration_error
 from landslide_geo.training.metrics import Histogram
 
 Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
+#: What is counted, by task.
+UNITS_COUNTED: Final = {"segmentation": "pixel", "classification": "chip"}
 #: Chips per call of a network.
 _BATCH = 16
 
@@ -40,21 +45,36 @@ def require_symmetries(tta: int | None) -> None:
         raise ParameterError(f"tta {tta}: use one of {', '.join(map(str, TTA_SYMMETRIES))}")
 
 
-def averaged(predict: Predict, batch: npt.NDArray[np.float32], tta: int) -> npt.NDArray[np.float32]:
-    """Mean prediction over 1, 2, 4 or 8 symmetries of the square; shapes as ``predict`` has them."""
-    total: npt.NDArray[np.float32] | None = None
+def answers(predict: Predict, batch: npt.NDArray[np.float32], tta: int) -> Iterator[npt.NDArray[np.float32]]:
+    """Predictions of 1, 2, 4 or 8 symmetries, turned back: (N, 1, y, x), or (N, 1, 1, 1) of whole chips."""
     for index in TTA_SYMMETRIES[tta]:
         turned = symmetry(torch.from_numpy(batch), index).contiguous().numpy()
-        back = undo_symmetry(torch.from_numpy(predict(turned)), index).contiguous().numpy()
-        total = back if total is None else total + back
+        answer = predict(turned)
+        answer = answer if answer.ndim == 4 else answer[..., None, None]
+        yield undo_symmetry(torch.from_numpy(answer), index).contiguous().numpy()
+
+
+def averaged(predict: Predict, batch: npt.NDArray[np.float32], tta: int) -> npt.NDArray[np.float32]:
+    """Mean prediction over symmetries; shapes as of `answers`."""
+    total: npt.NDArray[np.float32] | None = None
+    for answer in answers(predict, batch, tta):
+        total = answer if total is None else total + answer
     assert total is not None
     return total / np.float32(len(TTA_SYMMETRIES[tta]))
 
 
+def images(chips: Split, how: Normalisation) -> npt.NDArray[np.float32]:
+    """(N, band, y, x) float32 normalised, each chip as a scene of its own."""
+    return np.stack([normalised(chips.image(index), how) for index in range(len(chips))])
+
+
 def raw_probabilities(predict: Predict, chips: Split, how: Normalisation, *, tta: int) -> npt.NDArray[np.float32]:
-    """(N, y, x) float32 raw probabilities of some chips, which are normalised and averaged over symmetries."""
-    images = np.stack([normalised(chips.image(index), how) for index in range(len(chips))])
-    result: npt.NDArray[np.float32] = np.clip(averaged(predict, images, tta)[:, 0], 0, 1)
+    """Raw probabilities of some chips, which are normalised and averaged over symmetries.
+
+    Returns:
+        (N, y, x) float32; (N, 1, 1) of a network that classifies.
+    """
+    result: npt.NDArray[np.float32] = np.clip(averaged(predict, images(chips, how), tta)[:, 0], 0, 1)
     return result
 
 
@@ -131,29 +151,52 @@ class Scores:
         return asdict(self)
 
 
-def probabilities(
-    model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None
-) -> npt.NDArray[np.float32]:
-    """(N, y, x) float32 calibrated probabilities of some chips; of an ensemble the weighted mean.
+class Answer(NamedTuple):
+    """What a model says of some chips.
+
+    Attributes:
+        probability: (N, y, x) float32, calibrated; (N, 1, 1) of a model that classifies.
+        spread: standard deviation over members and symmetries, alike; 0 where there is one answer.
+    """
+
+    probability: npt.NDArray[np.float32]
+    spread: npt.NDArray[np.float32]
+
+
+def answer(model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None) -> Answer:
+    """Calibrated probabilities of some chips; of an ensemble the weighted mean.
 
     Args:
         model: members of an ensemble see the chips each in its own normalisation.
         chips: few enough to be held in memory; `batches` cuts them.
         tta: symmetries that each member is averaged over; none: the model's own.
-        prior: expected share of landslide pixels; none keeps that of the calibration.
+        prior: expected share of landslides; none keeps that of the calibration.
 
     Raises:
         DatasetError: the chips lack a band.
         ParameterError: their units are others than those the model was trained on.
     """
-    members, over = _members(model, tta)
-    whole = sum(weight for _, weight in members)
-    mean = np.zeros((len(chips), chips.size, chips.size), np.float64)
-    for member, weight in members:
-        own = own_chips(member, chips)
-        raw = raw_probabilities(member.probabilities, own, member.manifest.normalisation, tta=over)
-        mean += weight / whole * member.calibrate(raw, prior)
-    return mean.astype(np.float32)
+    members: list[tuple[Model, float, Settle]]
+    if isinstance(model, Model):
+        members = [(model, 1.0, partial(model.calibrate, prior=prior))]
+        over, abstain = tta or model.manifest.tta, None
+    else:
+        members = [(member, weight, model.settle(i, prior)) for i, (member, weight) in enumerate(model.models)]
+        over, abstain = tta or model.tta, model.abstain
+    poll = Poll(abstain)
+    whole = sum(weight for _, weight, _ in members)
+    for member, weight, settle in members:
+        seen = images(own_chips(member, chips), member.manifest.normalisation)
+        asked = (one[:, 0] for one in answers(member.probabilities, seen, over))
+        poll.ask(asked, settle, weight / whole, count=over)
+    return Answer(poll.mean, poll.spread)
+
+
+def probabilities(
+    model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None
+) -> npt.NDArray[np.float32]:
+    """The probabilities of `answer`."""
+    return answer(model, chips, tta=tta, prior=prior).probability
 
 
 def histogram_of(
@@ -179,7 +222,8 @@ def histograms_of(
             for one in _counted(raw, part):
                 yield calibrate_histogram(one, manifest.calibration)
         return
-    for part in batches(chips):
+    task = model.manifest.task if isinstance(model, Model) else model.task
+    for part in batches(truth_for(task, chips)):
         yield from _counted(probabilities(model, part, tta=tta, prior=prior), part)
 
 
@@ -192,15 +236,14 @@ def score(
     return Scores.of(histogram, threshold=model.threshold if threshold is None else threshold, patches=len(chips))
 
 
-def _members(model: Model | Ensemble, tta: int | None) -> tuple[tuple[tuple[Model, float], ...], int]:
-    if isinstance(model, Ensemble):
-        return model.models, model.tta if tta is None else tta
-    return ((model, 1.0),), model.manifest.tta if tta is None else tta
-
-
 def own_chips(model: Model, chips: Split) -> Split:
-    """The chips with the bands of a model."""
-    own = chips.taking(model.bands)
+    """The chips with the bands of a model, and the truth that it is asked for: masks, or labels.
+
+    Raises:
+        DatasetError: they lack a band, or have labels only and the model outlines.
+        ParameterError: their units are others than those the model was trained on.
+    """
+    own = truth_for(model.manifest.task, chips.taking(model.bands))
     if isinstance(model.manifest.normalisation, FixedParams):
         # Local normalisation takes any linear unit, a fixed one only its own.
         for band, unit in zip(model.manifest.bands, own.units, strict=True):
@@ -209,6 +252,15 @@ def own_chips(model: Model, chips: Split) -> Split:
                     f"model {model.manifest.name!r} takes {band.name} in {band.unit}; these chips have it in {unit}"
                 )
     return own
+
+
+def truth_for(task: str, chips: Split) -> Split:
+    """Chips with the truth that a task is about.
+
+    Raises:
+        DatasetError: they have labels, and masks are needed.
+    """
+    return chips.as_labelled() if task == "classification" else chips.as_masked()
 
 
 def _short(value: float) -> float:

@@ -75,7 +75,7 @@ class Segmenter(lightning.LightningModule):
     def training_step(self, batch: Any, _: int) -> torch.Tensor:
         """Loss of one batch."""
         image, mask, valid, index = batch
-        logits = self.network(image.contiguous(memory_format=torch.channels_last)).float()
+        logits = _logits(self.network, image)
         loss = self.loss(logits, mask, valid)
         self.log("loss", loss, on_step=False, on_epoch=True, batch_size=len(image), sync_dist=True)
         if self.params.hard_share:
@@ -104,7 +104,7 @@ class Segmenter(lightning.LightningModule):
         """Count the kept network's probabilities."""
         image, mask, valid, _ = batch
         self.best.eval()
-        logits = self.best(image.contiguous(memory_format=torch.channels_last)).float()
+        logits = _logits(self.best, image)
         self.log("val_loss", self.loss(logits, mask, valid), batch_size=len(image), sync_dist=True)
         probability = torch.sigmoid(logits).cpu().numpy()
         self.histogram.add(probability, mask.cpu().numpy() > 0.5, valid.cpu().numpy() > 0.5)
@@ -135,6 +135,12 @@ class Segmenter(lightning.LightningModule):
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, learning_rate_factor(self.params, self.steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _logits(network: nn.Module, image: torch.Tensor) -> torch.Tensor:
+    """(N, 1, y, x) float32; (N, 1, 1, 1) of networks that classify: losses take a chip for one pixel."""
+    logits: torch.Tensor = network(image.contiguous(memory_format=torch.channels_last)).float()
+    return logits if logits.ndim == 4 else logits[..., None, None]
 
 
 def learning_rate_factor(params: TrainParams, steps: int) -> Callable[[int], float]:

@@ -21,12 +21,14 @@ from landslide_geo.config import Normalisation, StretchParams, TrainParams
 from landslide_geo.models import Bundle, BundleManifest, Model, save_bundle
 from landslide_geo.models.manifest import Calibration, InputBand, Threshold, Training
 from landslide_geo.models.receptive_field import window_facts
-from landslide_geo.models.registry import OF_ANY_GAIN
+from landslide_geo.models.registry import OF_ANY_GAIN, task
 from landslide_geo.training.card import model_card
 from landslide_geo.version import __version__
 
 #: Training curves, beside ``bundle.json``.
 HISTORY: Final = "history.csv"
+#: What the network says of the chips it was validated on, beside it too.
+PREDICTIONS: Final = "predictions.csv"
 #: Unit of bands that are normalised locally.
 _ANY_UNIT: Final = "any linear unit: Sentinel-2 digital number or reflectance"
 #: How much coarser or finer than those of training a scene's pixels may be.
@@ -55,9 +57,17 @@ def draft(
     positive = max(_positive_share(chips), 1e-6)
     gsd = chips.gsd_m or _GSD_M
     units, level = _input(params.architecture, normalisation, chips)
+    about = task(params.architecture)
+    # A network that classifies knows windows as large as its chips; half of them shared, every place is seen by four.
+    windows = (
+        {"window": 256, "overlap": 64, **window_facts(network, bands=len(chips.bands))}
+        if about == "segmentation"
+        else {"window": chips.size, "overlap": chips.size // 2}
+    )
     manifest = BundleManifest(
         name=params.name,
         description=_described(params, chips, learned=_learned(network)),
+        task=about,
         architecture=params.architecture,
         # Weights of others were where training began; opening a bundle fetches nothing.
         arguments={name: value for name, value in params.arguments.items() if name != "weights"},
@@ -66,8 +76,6 @@ def draft(
         gsd_m=(round(_GSD_RANGE[0] * gsd, 3), round(_GSD_RANGE[1] * gsd, 3)),
         gsd_native_m=gsd,
         reflectance=level,
-        window=256,
-        overlap=64,
         tta=params.tta if _learned(network) else 1,
         threshold=Threshold(value=0.5, how="not sought yet"),
         calibration=Calibration(method="none", prevalence=round(positive, 6), data="not fitted: raw probabilities"),
@@ -83,7 +91,7 @@ def draft(
         versions=_versions(),
         code_revision=_revision(),
         created=datetime.now(UTC).replace(microsecond=0).isoformat(),
-        **window_facts(network, bands=len(chips.bands)),
+        **windows,
     )
     also = {HISTORY: _table(history)} if history else None
     return save_bundle(out, manifest, network, card=model_card(manifest), also=also)
@@ -95,6 +103,7 @@ def finish(
     metrics: Mapping[str, Mapping[str, Any]],
     out: Path,
     others: Mapping[str, BundleManifest] | None = None,
+    predictions: str | None = None,
 ) -> Bundle:
     """Write a bundle with its decision and its scores.
 
@@ -103,11 +112,14 @@ def finish(
         metrics: scores by split, as `landslide_geo.training.evaluate.Scores` gives them.
         out: folder of the bundle.
         others: bundles measured by the same code, for the table in the card.
+        predictions: content of ``predictions.csv``.
     """
     scores = model.manifest.metrics | {split: dict(values) for split, values in metrics.items()}
     manifest = model.manifest.model_copy(update={"metrics": scores})
     history = model.bundle.directory / HISTORY
-    also = {HISTORY: history.read_text(encoding="utf-8")} if history.is_file() else None
+    also = {HISTORY: history.read_text(encoding="utf-8")} if history.is_file() else {}
+    if predictions is not None:
+        also[PREDICTIONS] = predictions
     return save_bundle(out, manifest, model.bundle.network, card=model_card(manifest, others), also=also)
 
 

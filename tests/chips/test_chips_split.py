@@ -137,4 +137,27 @@ def test_what_cannot_be_trained_on_is_said(tmp_path: Path) -> None:
     rows = labelled.drop_vars("mask").assign(label=("chip", np.array([0, 1], np.uint8)))
     store.write(tmp_path / "labels.zarr", [rows])
     with pytest.raises(DatasetError, match="labels and no masks"):
-        Split.read(tmp_path / "labels.zarr")
+        Split.read(tmp_path / "labels.zarr").as_masked()
+
+
+def test_labels_are_masks_of_one_pixel(tmp_path: Path) -> None:
+    rows = made(3).drop_vars("mask").assign(label=("chip", np.array([0, 1, 1], np.uint8)))
+    rows["image"][1, 0, 2, 3] = np.nan
+    store.write(tmp_path / "labels.zarr", [rows])
+    for chips in (Split.read(tmp_path / "labels.zarr"), Split.of("here", [rows])):
+        assert chips.labelled
+        assert chips.as_labelled() is chips
+        assert chips.has_landslide().tolist() == [False, True, True]
+        assert chips.mask(1).tolist() == [[True]]
+        assert chips.valid(1).tolist() == [[True]], "one sensor does not see a pixel, another may"
+        assert np.isnan(chips.image(1)).sum() == 1, "only where it is unknown itself"
+
+
+def test_chips_with_masks_become_labelled() -> None:
+    chips = Split.of("here", [made(6)])
+    labelled = chips.at([5, 0, 3]).as_labelled()
+    assert not chips.labelled
+    assert chips.as_masked() is chips
+    assert labelled.has_landslide().tolist() == chips.has_landslide()[[5, 0, 3]].tolist()
+    assert labelled.taking(chips.bands[:1]).at([0]).mask(0).tolist() == [[bool(chips.mask(5).any())]]
+    assert labelled.digest() != chips.at([5, 0, 3]).digest()
