@@ -56,6 +56,36 @@ def replacing(path: Path, *, also: tuple[type[Exception], ...] = ()) -> Iterator
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def replacing_folder(target: Path, *, overwrite: bool = False, option: str = "--out") -> Iterator[Path]:
+    """A folder that takes the place of ``target`` if the block ends well, and vanishes if not.
+
+    Its parent is for the block's own use, and vanishes in any case.
+
+    Args:
+        target: folder to make, and its parents where they are missing.
+        overwrite: remove what is there; otherwise it must not be there, or be empty.
+        option: by which the user named it.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    target = target.absolute()  # "." has no name
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
+            made = Path(folder) / target.name
+            made.mkdir()
+            yield made
+            if overwrite:
+                remove_folder(target)
+            made.replace(target)
+    except LandslideError:
+        raise  # something else went wrong inside, an input that cannot be read perhaps
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another {option}") from None
+
+
 def file_sha256(path: Path) -> str:
     """Checksum of a file's content."""
     with path.open("rb") as file:

@@ -25,13 +25,13 @@ class Chip:
         id: unlike that of any other patch of the dataset.
         block: patches of one block must not be divided between folds; the id where nothing is known of places.
         image: (band, y, x), NaN where unknown.
-        truth: (y, x) mask of 0, 1 and `UNKNOWN`, or whether there is a landslide in it.
+        truth: (y, x) mask of 0, 1 and `UNKNOWN`, or whether there is a landslide in it; none where nobody has said.
     """
 
     id: str
     block: str
     image: NDArray[np.float32]
-    truth: NDArray[np.uint8] | bool
+    truth: NDArray[np.uint8] | bool | None
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ class Collection:
         masks = [chip.truth for chip in part if isinstance(chip.truth, np.ndarray)]
         truth: dict[str, Any]
         if labels or not masks:
-            truth = {"label": np.array([has_landslide(chip.truth) for chip in part], dtype=np.uint8)}
+            told = [UNKNOWN if chip.truth is None else has_landslide(chip.truth) for chip in part]
+            truth = {"label": np.array(told, dtype=np.uint8)}
         else:
             truth = {"mask": np.where(np.isfinite(image).all(axis=1), np.stack(masks), np.uint8(UNKNOWN))}
         return batch(

@@ -54,6 +54,24 @@ def collection(root: Path, *, seed: int) -> Collection:
     return Collection("landslide4sense", BANDS, (UNIT,) * len(BANDS), 10.0, splits, _read)
 
 
+def unlabelled(root: Path) -> Collection:
+    """List the patches that are to be predicted: ``image_N.h5``, by N.
+
+    Args:
+        root: folder with them, in ``TestData``, ``img`` or ``images``, or itself.
+
+    Raises:
+        DatasetError: there are none.
+    """
+    outer = root / _FOLDERS["test"] if (root / _FOLDERS["test"]).is_dir() else root
+    folder = next((outer / name for name in ("img", "images") if (outer / name).is_dir()), outer)
+    images = _numbered(folder, "image")
+    if not images:
+        raise DatasetError(f"{folder}: no image_N.h5 there; name the folder that holds the patches to predict")
+    entries = [(f"image_{number}", images[number]) for number in sorted(images)]
+    return Collection("landslide4sense", BANDS, (UNIT,) * len(BANDS), 10.0, {"test": entries}, _read_unlabelled)
+
+
 def _kinds(folder: Path) -> tuple[Path, Path]:
     """Where images and masks lie."""
     return (folder / "images", folder / "masks") if (folder / "images").is_dir() else (folder / "img", folder / "mask")
@@ -79,6 +97,11 @@ def _pairs(image_folder: Path, mask_folder: Path, prefix: str) -> list[Pair]:
 def _numbered(folder: Path, stem: str) -> dict[int, Path]:
     named = ((re.fullmatch(rf"{stem}_(\d+)\.h5", path.name), path) for path in folder.glob(f"{stem}_*.h5"))
     return {int(match[1]): path for match, path in named if match}
+
+
+def _read_unlabelled(entry: tuple[str, Path]) -> Chip:
+    name, path = entry
+    return Chip(name, name, image_of(path, hdf5_array(path, "img"), BANDS, SIZE), None)
 
 
 def _read(pair: Pair) -> Chip:

@@ -38,7 +38,7 @@ _VALIDATION: Final = 0.2
 class _Entry:
     id: str
     path: Path
-    label: bool
+    label: bool | None
 
 
 def collection(
@@ -71,6 +71,42 @@ def collection(
     entries = [_Entry(name, folder / f"{name}.npy", label) for name, label in labels.items()]
     drawn = stratified(list(labels.values()), validation=_VALIDATION, seed=seed)
     splits = {name: [e for e, own in zip(entries, drawn, strict=True) if own == name] for name in SPLITS[:2]}
+    return _collected(splits, cloud_mask=cloud_mask, speckle=speckle, speckle_window=speckle_window)
+
+
+def unlabelled(
+    root: Path, *, cloud_mask: bool = False, speckle: SpeckleKind = "none", speckle_window: int = 3
+) -> Collection:
+    """List the patches that are to be predicted, in the order of ``Test.csv`` where it is there, else of their names.
+
+    Args:
+        root: folder with ``ID_*.npy`` (64, 64, 12), in ``test_data``, ``test`` or itself, and perhaps ``Test.csv``
+            (column ID).
+        cloud_mask, speckle, speckle_window: as of `collection`: what the model was trained on.
+
+    Raises:
+        DatasetError: there are no patches, or not all that the table lists.
+        ParameterError: there is no such filter or window.
+    """
+    require_speckle(speckle, speckle_window, image=SIZE)
+    folder = next((root / name for name in ("test_data", "test") if (root / name).is_dir()), root)
+    there = {path.stem: path for path in sorted(folder.glob("ID_*.npy"))}
+    table = root / "Test.csv"
+    names = _listed(table) if table.is_file() else list(there)
+    if missing := [name for name in names if name not in there]:
+        raise DatasetError(
+            f"{folder / missing[0]}.npy: missing, as are {len(missing) - 1:,} others of the {len(names):,} patches in "
+            f"{table.name}; get the challenge's images"
+        )
+    if not names:
+        raise DatasetError(f"{folder}: no ID_*.npy there; name the folder that holds the patches to predict")
+    entries = [_Entry(name, there[name], None) for name in names]
+    return _collected({"test": entries}, cloud_mask=cloud_mask, speckle=speckle, speckle_window=speckle_window)
+
+
+def _collected(
+    splits: dict[str, list[_Entry]], *, cloud_mask: bool, speckle: SpeckleKind, speckle_window: int
+) -> Collection:
     bands = (*BANDS, CLOUD_MASK) if cloud_mask else BANDS
     read = partial(_read, cloud_mask=cloud_mask, speckle=speckle, window=speckle_window)
     units = (*["digital number"] * 4, *["dB"] * 8, UNITS[CLOUD_MASK])[: len(bands)]
@@ -90,6 +126,14 @@ def before(image: NDArray[np.float32]) -> NDArray[np.float32]:
     for first in (4, 8):
         out[first + 2 : first + 4] = image[first : first + 2] - image[first + 2 : first + 4]
     return out
+
+
+def _listed(table: Path) -> list[str]:
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            return [row["ID"] for row in csv.DictReader(file)]
+    except (KeyError, OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{table}: no table with a column ID ({error}); get this file again") from None
 
 
 def _labels(table: Path) -> dict[str, bool]:

@@ -22,6 +22,7 @@ from landslide_geo.cli import (
     export,
     fetch,
     models,
+    predict_chips,
     prepare,
     profile,
     review,
@@ -83,6 +84,7 @@ for name, function in (
     ("ensemble", ensemble.ensemble),
     ("study", study.study),
     ("evaluate", evaluate.evaluate),
+    ("predict-chips", predict_chips.predict_chips),
     ("demo", demo.demo),
     ("doctor", doctor.doctor),
 ):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,7 @@ from landslide_geo.errors import (
     ParameterError,
     SourceNotFoundError,
 )
-from landslide_geo.files import remove_folder
+from landslide_geo.files import replacing_folder
 from landslide_geo.inventory import read_layer, schema
 from landslide_geo.inventory.mask import RASTERS, read_mask
 from landslide_geo.inventory.outlines import has_review, read_outlines
@@ -93,7 +91,7 @@ def cut_chips(
         )
     names = tuple(bands) if bands else _bands(scene)
     told: dict[str, Any] = {"out": str(target), "too_small": too_small}
-    with chips_folder(target, overwrite=overwrite) as made:
+    with replacing_folder(target, overwrite=overwrite) as made:
         # Chips overlap or lie in tiles that several share: warped once, bands are read fast.
         scene = staged(scene, made.parent / "bands")
         for split in SPLITS:
@@ -105,30 +103,6 @@ def cut_chips(
                     told[split] = counts | _rejected(path) | {"squares": len({place.square for place in part})}
         scene.close()
     return told
-
-
-@contextmanager
-def chips_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A folder for stores that takes the place of ``target`` if the block ends well, and vanishes if not.
-
-    Its parent is for the block's own use, and vanishes in any case.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
-            made = Path(folder) / target.name
-            made.mkdir()
-            yield made
-            if overwrite:
-                remove_folder(target)
-            made.replace(target)
-    except LandslideError:
-        raise  # something else went wrong inside, an input that cannot be read perhaps
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another --out") from None
 
 
 def counted(parts: Iterable[xr.Dataset], counts: dict[str, int]) -> Iterator[xr.Dataset]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from landslide_geo.errors import LandslideError, OutputError
-from landslide_geo.files import make_parent, remove_folder
+from landslide_geo.errors import OutputError
+from landslide_geo.files import make_parent, replacing_folder
 from landslide_geo.models import BundleManifest, EnsembleManifest, find_bundle, open_ensemble, read_manifest
 from landslide_geo.models.ensemble import is_ensemble
 from landslide_geo.training.card import figures
@@ -48,20 +47,12 @@ def plots_folder(target: Path | None, names: Sequence[str], *, option: str = "--
         return
     try:
         strange = sorted(set(_held(target)) - set(names))
-        if strange:
-            raise OutputError(f"{target}: holds {strange[0]}, which this command does not write; name another {option}")
-        target = target.absolute()  # "." has no name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
-            made = Path(folder) / target.name
-            made.mkdir()
-            yield made
-            remove_folder(target)
-            made.replace(target)
-    except LandslideError:
-        raise
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another {option}") from None
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another --plots") from None
+    if strange:
+        raise OutputError(f"{target}: holds {strange[0]}, which this command does not write; name another --plots")
+    with replacing_folder(target, overwrite=True, option="--plots") as folder:
+        yield folder
 
 
 def _held(target: Path) -> list[str]:

@@ -21,7 +21,8 @@ from landslide_geo.chips import (
 from landslide_geo.chips.collection import Collection
 from landslide_geo.config import SpeckleKind
 from landslide_geo.errors import DatasetError, ParameterError, SourceNotFoundError
-from landslide_geo.pipeline.chips import chips_folder, counted, refuse_occupied
+from landslide_geo.files import replacing_folder
+from landslide_geo.pipeline.chips import counted, refuse_occupied
 
 #: Readers by the name of their dataset.
 DATASETS: Final[dict[str, Callable[..., Collection]]] = {
@@ -123,7 +124,7 @@ def prepare_dataset(
     default = _SIMULATED_SEED if name in _OF_NOTHING else _SEED
     found = DATASETS[name](*source, seed=default if seed is None else seed, **options)
     told: dict[str, Any] = {"out": str(target)}
-    with chips_folder(target, overwrite=overwrite) as made:
+    with replacing_folder(target, overwrite=overwrite) as made:
         for split, entries in found.splits.items():
             counts = {"chips": 0, "landslide": 0, "left_out": 0}
             store.write(made / f"{split}.zarr", counted(found.batches(split, labels=labels), counts))

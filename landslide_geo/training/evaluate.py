@@ -186,7 +186,7 @@ def answer(model: Model | Ensemble, chips: Split, *, tta: int | None = None, pri
     poll = Poll(abstain)
     whole = sum(weight for _, weight, _ in members)
     for member, weight, settle in members:
-        seen = images(own_chips(member, chips), member.manifest.normalisation)
+        seen = images(own_bands(member, chips), member.manifest.normalisation)
         asked = (one[:, 0] for one in answers(member.probabilities, seen, over))
         poll.ask(asked, settle, weight / whole, count=over)
     return Answer(poll.mean, poll.spread)
@@ -243,7 +243,17 @@ def own_chips(model: Model, chips: Split) -> Split:
         DatasetError: they lack a band, or have labels only and the model outlines.
         ParameterError: their units are others than those the model was trained on.
     """
-    own = truth_for(model.manifest.task, chips.taking(model.bands))
+    return truth_for(model.manifest.task, own_bands(model, chips))
+
+
+def own_bands(model: Model, chips: Split) -> Split:
+    """The chips with the bands of a model, whatever truth they have, if any.
+
+    Raises:
+        DatasetError: they lack a band.
+        ParameterError: their units are others than those the model was trained on.
+    """
+    own = chips.taking(model.bands)
     if isinstance(model.manifest.normalisation, FixedParams):
         # Local normalisation takes any linear unit, a fixed one only its own.
         for band, unit in zip(model.manifest.bands, own.units, strict=True):

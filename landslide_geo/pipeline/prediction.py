@@ -1,0 +1,154 @@
+"""`predict_chips`: what a model says of chips whose truth nobody has told, in the formats of the challenges."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landslide_geo.chips import landslide4sense, zindi
+from landslide_geo.chips.collection import Collection
+from landslide_geo.chips.split import Split
+from landslide_geo.errors import MissingExtraError, OutputError, ParameterError
+from landslide_geo.files import replacing_folder, write_text
+from landslide_geo.models import Ensemble, Model, load_simplest
+from landslide_geo.pipeline.evaluation import CHIPS, read_split
+from landslide_geo.training.evaluate import Answer, answer, batches, require_symmetries
+
+#: Readers of what is to be predicted, by dataset.
+UNLABELLED: Final[dict[str, Callable[..., Collection]]] = {
+    "zindi": zindi.unlabelled,
+    "landslide4sense": landslide4sense.unlabelled,
+}
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was written.
+
+    Attributes:
+        chips: how many.
+        positive: how many of them hold a landslide.
+        spread: mean standard deviation over members and symmetries.
+    """
+
+    chips: int
+    positive: int
+    spread: float
+
+
+def predict_chips(
+    model: str | Path, *, dataset: str, root: str | Path, out: str | Path, split: str = "test",
+    threshold: float | None = None, tta: int | None = None, prior: float | None = None,
+    probabilities: str | Path | None = None, options: dict[str, Any] | None = None,
+) -> Predicted:  # fmt: skip
+    """Predict chips and write the answers.
+
+    Args:
+        model: name of a shipped bundle, or folder of a bundle or an ensemble.
+        dataset: ``zindi``, ``landslide4sense``, or ``chips``.
+        root: folder of the dataset; of chips, the one with their stores.
+        out: of a model that classifies, a table (CSV: ID, label); of one that outlines, a folder for ``mask_N.h5``.
+        split: of chips.
+        threshold: on calibrated probability; none: the model's own.
+        tta: symmetries averaged; none: the model's own.
+        prior: expected share of landslides; none keeps that of the calibration.
+        probabilities: table (CSV) to write beside it: id, probability (of a mask its mean) and spread.
+        options: of the dataset's reader, as for ``landslide prepare``.
+
+    Raises:
+        BundleError: there is no such model.
+        DatasetError: the chips are not there, broken, or lack a band.
+        OutputError: the result cannot be written, or a folder of masks holds something already.
+        ParameterError: no such dataset, or a number is out of range.
+    """
+    require_symmetries(tta)
+    if threshold is not None and not 0 < threshold < 1:
+        raise ParameterError(f"threshold {threshold}: give a probability between 0 and 1")
+    found = load_simplest(model)
+    out, outlines = Path(out), _task(found) == "segmentation"
+    if outlines:
+        _require_new(out)
+    used = found.threshold if threshold is None else threshold
+    parts = _parts(found, dataset, Path(root), split, options or {})
+    ids: list[str] = []
+    rows: list[tuple[float, float]] = []
+    masks: list[NDArray[np.bool_]] = []
+    for part in parts:
+        said = answer(found, part, tta=tta, prior=prior)
+        ids += part.ids.tolist()
+        rows += _means(said)
+        masks += [one >= used for one in said.probability]
+    positive = [bool(mask.any()) for mask in masks]
+    if outlines:
+        _write_masks(out, ids, masks)
+    else:
+        _write_table(out, ("ID", "label"), zip(ids, map(int, positive), strict=True))
+    if probabilities is not None:
+        lines = ((id, f"{p:.6f}", f"{s:.6f}") for id, (p, s) in zip(ids, rows, strict=True))
+        _write_table(Path(probabilities), ("id", "probability", "spread"), lines)
+    return Predicted(len(ids), sum(positive), float(np.mean([spread for _, spread in rows])))
+
+
+def _parts(
+    model: Model | Ensemble, dataset: str, root: Path, split: str, options: dict[str, Any]
+) -> Iterator[Split]:
+    """The chips, a few at a time."""
+    if dataset == CHIPS:
+        if options:
+            raise ParameterError(f"{', '.join(options)}: chips are as they were prepared; leave it out")
+        yield from batches(read_split(CHIPS, root, split))
+        return
+    if dataset not in UNLABELLED:
+        raise ParameterError(f"dataset {dataset!r}: use one of {', '.join(UNLABELLED)}, {CHIPS}")
+    if dataset == "zindi" and zindi.CLOUD_MASK in model.bands:
+        options = options | {"cloud_mask": True}
+    try:
+        collection = UNLABELLED[dataset](root, **options)
+    except TypeError:
+        raise ParameterError(f"{', '.join(options)}: {dataset} has no such option; leave it out") from None
+    for number, part in enumerate(collection.batches("test", labels=True)):
+        yield Split.of(f"{root}, part {number}", [part])
+
+
+def _task(model: Model | Ensemble) -> str:
+    return model.task if isinstance(model, Ensemble) else model.manifest.task
+
+
+def _means(said: Answer) -> list[tuple[float, float]]:
+    axes = tuple(range(1, said.probability.ndim))
+    return list(zip(said.probability.mean(axis=axes).tolist(), said.spread.mean(axis=axes).tolist(), strict=True))
+
+
+def _write_table(path: Path, head: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    write_text(path, text.getvalue().rstrip("\n"))
+
+
+def _require_new(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{folder}: is there already; name a new folder for the masks")
+
+
+def _write_masks(folder: Path, ids: list[str], masks: list[NDArray[np.bool_]]) -> None:
+    """``mask_N.h5`` for ``image_N.h5``, with the array ``mask``, (y, x) uint8: all of them or none."""
+    try:
+        import h5py
+    except ImportError:
+        raise MissingExtraError(
+            "masks in HDF5 need h5py; install it with: pip install 'landslide-geo[train]'"
+        ) from None
+    with replacing_folder(folder) as made:
+        for id, mask in zip(ids, masks, strict=True):
+            name = id.rpartition("/")[2].replace("image_", "mask_", 1)
+            with h5py.File(made / f"{name}.h5", "w") as file:
+                file.create_dataset("mask", data=mask.astype(np.uint8), compression="gzip")
