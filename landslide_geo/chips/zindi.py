@@ -82,7 +82,9 @@ def unlabelled(
     Args:
         root: folder with ``ID_*.npy`` (64, 64, 12), in ``test_data``, ``test`` or itself, and perhaps ``Test.csv``
             (column ID).
-        cloud_mask, speckle, speckle_window: as of `collection`: what the model was trained on.
+        cloud_mask: as the model was trained, see `collection`.
+        speckle: likewise.
+        speckle_window: likewise.
 
     Raises:
         DatasetError: there are no patches, or not all that the table lists.

@@ -21,7 +21,6 @@ from landslide_geo.chips.cut import SPLITS, Labels, batches, doubting_small, pla
 from landslide_geo.config import ChipParams
 from landslide_geo.errors import (
     InventoryError,
-    LandslideError,
     NoOverlapError,
     OutputError,
     ParameterError,
