@@ -128,6 +128,10 @@ def bundle(
     predictions: Annotated[
         Path | None, typer.Option("--predictions", metavar="FILE", help="Of landslide calibrate, for ensembles.")
     ] = None,
+    prefilter: Annotated[
+        Path | None,
+        typer.Option("--prefilter", metavar="DIR", help="Of landslide prefilter: asked before the network."),
+    ] = None,
 ) -> None:
     """Finish a bundle: its calibration, threshold and scores, and its card.
 
@@ -144,6 +148,6 @@ def bundle(
         if not (split and equals and path):
             raise ParameterError(f"--metrics {given}: give a split and a file, as in test=metrics.json")
         files[split] = path
-    made = bundle_model(model, out, decision=calibration, metrics=files, predictions=predictions)
+    made = bundle_model(model, out, decision=calibration, metrics=files, predictions=predictions, prefilter=prefilter)
     typer.echo(figures({made.manifest.name: made.manifest}))
     typer.echo(f"\n{out}")

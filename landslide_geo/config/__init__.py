@@ -15,6 +15,7 @@ from landslide_geo.config.normalising import (
     SpeckleKind,
     StretchParams,
 )
+from landslide_geo.config.prefilter import PrefilterParams
 from landslide_geo.config.project import PipelineParams, load_params
 from landslide_geo.config.scanning import Backend, Precision, ScanParams, VectorizeParams
 from landslide_geo.config.training import TrainParams
@@ -34,6 +35,7 @@ __all__ = [
     "Params",
     "PipelineParams",
     "Precision",
+    "PrefilterParams",
     "ScanParams",
     "SpeckleKind",
     "StretchParams",

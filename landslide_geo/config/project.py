@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field
 
 from landslide_geo.config.base import Params, validated
+from landslide_geo.config.prefilter import PrefilterParams
 from landslide_geo.config.scanning import ScanParams, VectorizeParams
 from landslide_geo.config.training import TrainParams
 from landslide_geo.errors import ParameterError, SourceNotFoundError
@@ -54,6 +55,7 @@ class PipelineParams(Params):
     prepare: tuple[PrepareParams, ...] = Field((), description="chips to make")
     runs: tuple[RunParams, ...] = Field((), description="trainings")
     calibrate: CalibrateParams = CalibrateParams()
+    prefilter: PrefilterParams = PrefilterParams()
     scan: SceneParams = SceneParams()
     vectorize: VectorizeParams = VectorizeParams()
     models: dict[str, dict[str, Any]] = Field({}, description="what each model changes of the defaults of training")

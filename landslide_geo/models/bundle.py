@@ -2,7 +2,8 @@
 
 ``bundle.json`` is the manifest, checked against `BundleManifest`; ``model.safetensors`` holds the weights (a
 rule has none), as 16-bit floats, widened on loading; ``item.json`` describes the model as a STAC item with the MLM
-extension; ``README.md`` is its card. Nothing is ever unpickled, and nothing is fetched.
+extension; ``README.md`` is its card. A filter that is asked before the network may lie beside them
+(`landslide_geo.models.prefilter`). Nothing is ever unpickled, and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from safetensors import SafetensorError
 from landslide_geo.config import first_problem
 from landslide_geo.errors import BundleError, ParameterError
 from landslide_geo.models.manifest import MANIFEST, WEIGHTS, BundleManifest
+from landslide_geo.models.prefilter import add_prefilter, prefilter_files, require_bands
 from landslide_geo.models.registry import build
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ class Bundle:
     Attributes:
         directory: where it lies.
         manifest: checked content of ``bundle.json``.
-        sha256: of manifest and weights, which together decide every result.
+        sha256: of manifest, weights and filter, which together decide every result.
     """
 
     directory: Path
@@ -196,7 +198,7 @@ def require_bundle_or_nothing(target: Path) -> None:
 
 def save_bundle(
     directory: str | os.PathLike[str], manifest: BundleManifest, network: nn.Module, *, card: str | None = None,
-    also: Mapping[str, str] | None = None,
+    also: Mapping[str, str] | None = None, prefilter: str | os.PathLike[str] | None = None,
 ) -> Bundle:  # fmt: skip
     """Write a bundle and read it back; an older bundle in the same place is replaced at once and completely.
 
@@ -206,9 +208,11 @@ def save_bundle(
         network: whose weights to keep, stored as 16-bit floats.
         card: text of ``README.md``; none writes a short one from the manifest.
         also: further text files by name.
+        prefilter: folder of a filter to copy in.
 
     Raises:
-        BundleError: the weights do not fit the manifest, or the folder holds something that is not a bundle.
+        BundleError: the weights or the filter do not fit the manifest, or the folder holds something that is not a
+            bundle.
     """
     import torch
     from safetensors.torch import save_file
@@ -237,6 +241,9 @@ def save_bundle(
         (staged / CARD).write_text(text, encoding="utf-8")
         for name, content in (also or {}).items():
             (staged / name).write_text(content, encoding="utf-8")
+        if prefilter is not None:
+            require_bands(Path(prefilter), [band.name for band in manifest.bands], of=manifest.name)
+            add_prefilter(staged, Path(prefilter))
         load_bundle(staged)
         staged.chmod(0o755)  # mkdtemp makes it private, and so does safetensors its file
         for path in staged.iterdir():
@@ -251,8 +258,8 @@ def save_bundle(
 
 def _checksum(directory: Path) -> str:
     digest = hashlib.sha256()
-    for name in (MANIFEST, WEIGHTS):
-        path = directory / name
+    for path in (directory / MANIFEST, directory / WEIGHTS, *prefilter_files(directory)):
+        name = path.name
         if path.is_file():
             digest.update(f"{name}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())

@@ -22,6 +22,7 @@ from landslide_geo.files import replacing
 from landslide_geo.models.bundle import CARD, find_bundle, list_bundles
 from landslide_geo.models.manifest import MANIFEST, SCHEMA_VERSION, Threshold
 from landslide_geo.models.model import Model, open_model
+from landslide_geo.models.prefilter import add_prefilter, prefilter_files, remove_prefilter, require_bands
 from landslide_geo.models.receptive_field import DeviceKind
 from landslide_geo.models.voting import FloatArray, Settle, anchored
 
@@ -70,7 +71,7 @@ class Ensemble:
         models: the members and their weights in the mean.
         threshold: on the mean of calibrated probabilities.
         tta: symmetries averaged by default.
-        sha256: of manifests and weights, which together decide every result.
+        sha256: of manifests, weights and filters, which together decide every result.
         manifest: content of ``bundle.json``, and those of the members.
         anchors: of each member, the probability that becomes 0.5 before averaging; none: as it is, and so all of them
             where nothing is said.
@@ -163,6 +164,8 @@ def open_ensemble(name_or_dir: str | os.PathLike[str] = "default") -> Ensemble:
     digest = hashlib.sha256(path.read_bytes())
     for model, _ in models:
         digest.update(model.sha256.encode())
+    for part in prefilter_files(directory):
+        digest.update(part.read_bytes())
     described = stated.model_dump(mode="json")
     described["members"] = [
         member.model_dump() | {"sha256": model.sha256, "manifest": model.manifest.model_dump(mode="json")}
@@ -186,20 +189,34 @@ def load_simplest(name_or_dir: str | os.PathLike[str] = "default") -> Model | En
     return only if found.sha256 == only.sha256 else found
 
 
-def save_ensemble(directory: str | os.PathLike[str], manifest: EnsembleManifest) -> Ensemble:
+def save_ensemble(
+    directory: str | os.PathLike[str], manifest: EnsembleManifest, *, prefilter: str | os.PathLike[str] | None = None
+) -> Ensemble:
     """Write an ensemble's ``bundle.json`` and read it back with its members.
 
+    Args:
+        directory: folder to write.
+        manifest: what to say.
+        prefilter: folder of a filter to copy in; none leaves the ensemble without one. Those of members play no part.
+
     Raises:
-        BundleError: a member is missing or broken, or the folder holds a bundle of another kind.
+        BundleError: a member or the filter is missing or broken, or the folder holds a bundle of another kind.
     """
     target = Path(directory)
     if (target / MANIFEST).exists() and not is_ensemble(target):
         raise BundleError(f"{target}: holds a model of its own; name another folder for the ensemble")
-    for member in manifest.members:
-        _ = _load_member(target, member.bundle).bundle.network
+    members = [_load_member(target, member.bundle) for member in manifest.members]
+    for model in members:
+        _ = model.bundle.network
+    if prefilter is not None:
+        require_bands(Path(prefilter), [name for model in members for name in model.bands], of=manifest.name)
     target.mkdir(parents=True, exist_ok=True)
     with replacing(target / MANIFEST) as part:
         part.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    if prefilter is not None:
+        add_prefilter(target, Path(prefilter))
+    else:
+        remove_prefilter(target)
     return load_ensemble(target)
 
 

@@ -26,8 +26,10 @@ from landslide_geo.models import (
     read_manifest,
     require_bundle_or_nothing,
 )
+from landslide_geo.models.bundle import open_bundle
 from landslide_geo.models.manifest import Calibration, Threshold
 from landslide_geo.models.modalities import arguments_of
+from landslide_geo.models.prefilter import add_prefilter, require_bands
 from landslide_geo.models.registry import task
 from landslide_geo.processor import described
 from landslide_geo.training.calibration import Decision, Method, decide
@@ -151,7 +153,7 @@ def calibrate_model(
 
 def bundle_model(
     model: str | Path, out: str | Path, *, decision: str | Path, metrics: Mapping[str, str | Path],
-    predictions: str | Path | None = None,
+    predictions: str | Path | None = None, prefilter: str | Path | None = None,
 ) -> Bundle:  # fmt: skip
     """Write a finished bundle from a draft, its decision and its scores.
 
@@ -161,9 +163,10 @@ def bundle_model(
         decision: file that ``landslide calibrate`` wrote.
         metrics: files that ``landslide evaluate`` wrote, by split.
         predictions: table that ``landslide calibrate`` wrote, for ensembles.
+        prefilter: folder that ``landslide prefilter`` wrote, whose filter a scan asks before the network.
 
     Raises:
-        BundleError: there is no such bundle, or something else is in its place.
+        BundleError: there is no such bundle or filter, or something else is in its place.
         ParameterError: a file is not what it should be.
     """
     scores = {split: _json(path) for split, path in metrics.items()}
@@ -185,7 +188,13 @@ def bundle_model(
     if predictions is not None:
         Predictions.read(Path(predictions))  # so that nothing else gets into a bundle
         table = Path(predictions).read_text(encoding="utf-8")
-    return finish(found, metrics=scores, out=Path(out), others=others, predictions=table)
+    if prefilter is not None:
+        require_bands(Path(prefilter), found.bands, of=found.manifest.name)
+    bundle = finish(found, metrics=scores, out=Path(out), others=others, predictions=table)
+    if prefilter is None:
+        return bundle
+    add_prefilter(bundle.directory, Path(prefilter))
+    return open_bundle(bundle.directory)
 
 
 def read_decision(path: str | Path) -> tuple[Calibration, Threshold, int]:
