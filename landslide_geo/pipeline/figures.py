@@ -48,10 +48,10 @@ def plots_folder(target: Path | None, names: Sequence[str], *, option: str = "--
     try:
         strange = sorted(set(_held(target)) - set(names))
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another --plots") from None
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another {option}") from None
     if strange:
-        raise OutputError(f"{target}: holds {strange[0]}, which this command does not write; name another --plots")
-    with replacing_folder(target, overwrite=True, option="--plots") as folder:
+        raise OutputError(f"{target}: holds {strange[0]}, which this command does not write; name another {option}")
+    with replacing_folder(target, overwrite=True, option=option) as folder:
         yield folder
 
 
@@ -178,7 +178,10 @@ def labels(names: Sequence[str], given: Sequence[str | Path]) -> list[str]:
 
 
 def compare_bundles(models: Sequence[str]) -> str:
-    """Markdown table of the figures in several bundles, by F1 on the test, and what they were measured on.
+    """Markdown tables of the figures in several bundles, by F1 on the test, and what they were measured on.
+
+    What was measured on real and on simulated chips, of pixels and of whole chips, cannot be ranked together: each has
+    a table of its own.
 
     Args:
         models: names of shipped bundles, or folders of bundles or ensembles.
@@ -189,9 +192,21 @@ def compare_bundles(models: Sequence[str]) -> str:
     found = [_Measured.of(model) for model in models]
     rows = labels([one.name for one in found], models)
     order = sorted(range(len(found)), key=lambda i: -found[i].f1)
-    table = figures({rows[i]: found[i].manifest for i in order})
+    tables = []
+    for kind in sorted({one.kind for one in found}):
+        own = {rows[i]: found[i].manifest for i in order if found[i].kind == kind}
+        tables.append(f"{_HEADINGS[kind]}:\n\n{figures(own)}")
     told = [f"- {rows[i]}: {found[i].told}" for i in order]
-    return table + "\n\nMeasured on:\n\n" + "\n".join(told)
+    return "\n\n".join(tables) + "\n\nMeasured on:\n\n" + "\n".join(told)
+
+
+#: Of tables, by whether chips are simulated and what was counted.
+_HEADINGS: Final = {
+    (False, "chip"): "Whole chips",
+    (False, "pixel"): "Pixels",
+    (True, "chip"): "Whole chips, simulated, which says nothing about real landslides",
+    (True, "pixel"): "Pixels of simulated chips, which say nothing about real landslides",
+}
 
 
 @dataclass(frozen=True)
@@ -218,6 +233,13 @@ class _Measured:
         scores = self.manifest.metrics
         test, validation = scores.get("test", {}), scores.get("validation", {})
         return float(test["f1"]) if "f1" in test else float(validation.get("f1", -1.0)) - 2
+
+    @property
+    def kind(self) -> tuple[bool, str]:
+        """Whether its figures are of simulated chips, and what they count."""
+        scored = [scores for scores in self.manifest.metrics.values() if "f1" in scores]
+        unit = next((str(scores["unit"]) for scores in scored if "unit" in scores), "pixel")
+        return any(bool(scores.get("simulated")) for scores in scored), unit
 
     @property
     def told(self) -> str:

@@ -96,9 +96,7 @@ def predict_chips(
     return Predicted(len(ids), sum(positive), float(np.mean([spread for _, spread in rows])))
 
 
-def _parts(
-    model: Model | Ensemble, dataset: str, root: Path, split: str, options: dict[str, Any]
-) -> Iterator[Split]:
+def _parts(model: Model | Ensemble, dataset: str, root: Path, split: str, options: dict[str, Any]) -> Iterator[Split]:
     """The chips, a few at a time."""
     if dataset == CHIPS:
         if options:

@@ -185,7 +185,7 @@ def test_models_list_and_show_know_ensembles(tmp_path: Path, monkeypatch: pytest
     for words in ("weight 3", "red_minus_green", "Decision threshold 0.13", "f1 0.7", load_ensemble(both).sha256):
         assert words in shown
     as_json = CliRunner().invoke(models.app, ["show", str(both), "--json"], catch_exceptions=False).stdout
-    assert json.loads(as_json)["members"][0] == {"bundle": "default", "weight": 3}
+    assert json.loads(as_json)["members"][0] == {"bundle": "default", "weight": 3, "anchor": None}
     for name in list_bundles():
         (tmp_path / "shipped" / name).symlink_to(find_bundle(name))
         assert (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -131,6 +132,18 @@ def test_bundles_are_compared_by_f1(made: Path, capsys) -> None:
     assert float(rows[0][1]) == pytest.approx(bundle.metrics["test"]["f1"], abs=5e-4)
     assert f"tiny ({made / 'bundles/tiny'}): squares validation, 65,536 pixels; squares test, 65,536 pixels" in told
     assert f"tiny ({made / 'runs/tiny'}): no figures in it" in told
+
+
+def test_simulated_figures_are_not_ranked_among_real_ones(made: Path, tmp_path: Path, capsys) -> None:
+    copy = Path(shutil.copytree(made / "bundles/tiny", tmp_path / "other"))
+    stated = json.loads((copy / "bundle.json").read_text())
+    stated["metrics"]["test"] |= {"simulated": True, "f1": 0.99}
+    (copy / "bundle.json").write_text(json.dumps(stated | {"name": "pretended"}))
+    command(made, "models", "compare", str(copy), "red_minus_green")
+    real, _, simulated = capsys.readouterr().out.partition("Measured on")[0].partition("simulated")
+    assert "red_minus_green" in real
+    assert "pretended" not in real
+    assert "pretended" in simulated
 
 
 def test_a_bundle_can_scan(made: Path, simulated, tmp_path: Path) -> None:
