@@ -146,6 +146,23 @@ class FusionUNet(nn.Module):
         """
         return self.fused(batch)[1]
 
+    @torch.no_grad()
+    def gate_weights(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the gates do on the whole, as `AttentionFusion.gate_weights` tells it.
+
+        Args:
+            batch: (N, bands, H, W) float32, normalised.
+
+        Returns:
+            (N, 2) mean share of optical and of SAR over pixels and levels, each level counting alike, 0 where absent;
+            (N,) mean of the cloud score.
+        """
+        levels = [share.mean(dim=(1, 2, 3)) for share in self.gate_maps(batch)]
+        optical = torch.stack(levels).mean(dim=0)
+        any_there = torch.maximum(self.optical(batch)[1], self.sar(batch)[1])[:, 0]
+        score = self.brightness(batch).mean(dim=(1, 2, 3))
+        return torch.stack([optical, any_there - optical], dim=1), score
+
 
 def _known(values: torch.Tensor) -> torch.Tensor:
     """(N, C, H, W) → (N, 1, H, W): 1 for pixels at which a band is not 0: something was measured there."""
