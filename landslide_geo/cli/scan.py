@@ -52,6 +52,9 @@ def scan(
         float | None,
         typer.Option("--flat-slope", metavar="DEG", help="Do not scan where slopes are nowhere steeper; 0 scans all."),
     ] = None,
+    no_filter: Annotated[
+        bool, typer.Option("--no-filter", help="Do not ask the bundle's filter before the network.")
+    ] = False,
     window: Annotated[int | None, typer.Option("--window", metavar="PX", help="Window size.")] = None,
     overlap: Annotated[int | None, typer.Option("--overlap", metavar="PX", help="Overlap of windows.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", metavar="N", help="Windows per pass.")] = None,
@@ -109,7 +112,7 @@ def scan(
     given = {
         "model": model, "threshold": threshold, "grow": grow, "min_area_m2": min_area, "min_slope_deg": min_slope,
         "simplify_m": simplify, "smooth": smooth, "prior": prior,
-        "tta": symmetries(tta), "flat_slope_deg": flat_slope,
+        "tta": symmetries(tta), "flat_slope_deg": flat_slope, "filter": False if no_filter else None,
         "window": window, "overlap": overlap, "batch_size": batch_size, "memory_mb": memory_mb,
         "backend": backend, "precision": precision,
     }  # fmt: skip

@@ -69,6 +69,7 @@ class ScanParams(VectorizeParams):
     prior: float | None = Field(
         None, gt=0, lt=1, description="expected share of landslide pixels; none keeps the model's calibration"
     )
+    filter: bool = Field(True, description="ask the bundle's filter before the network, where it has one")
     backend: Backend = Field("auto", description="what runs the network; auto takes the fastest one installed")
     precision: Precision = Field(
         "auto", description="of the arithmetic inside the network; auto takes a reduced one only where classes stay"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,19 +78,59 @@ class Normalised:
         return LocalStatistics.from_json(json.loads(self.statistics.read_text(encoding="utf-8")))
 
 
+#: What stands for zero among raw values: the engine makes unknown pixels 0, so 0 itself must mean unknown.
+_ZERO: Final = np.finfo(np.float32).tiny
+
+
+def marked(values: FloatArray, valid: BoolArray) -> FloatArray:
+    """(band, y, x) raw values with NaN on pixels that are not valid, and no zero elsewhere."""
+    values[values == 0] = _ZERO
+    values[:, ~valid] = np.nan
+    return values
+
+
+def unmarked(windows: FloatArray) -> FloatArray:
+    """(N, band, y, x) windows of `marked` values as the engine hands them on → NaN where unknown."""
+    return np.where(windows == 0, np.float32(np.nan), windows)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Some bands as they are, for a filter that knows units.
+
+    Attributes:
+        bands: by name.
+        factors: of each, from the scene's unit to the one that is wanted.
+    """
+
+    bands: tuple[str, ...]
+    factors: tuple[float, ...]
+
+
 class NormalisedSource:
     """Bands of a scene, each group normalised in its own way; what can be mapped is decided on the scene itself.
 
-    Members of an ensemble differ in bands and normalisation: the scene is read once for all of them.
+    Members of an ensemble differ in bands and normalisation: the scene is read once for all of them. Behind their
+    channels may come raw ones, `marked` for whoever asks `unmarked` of them.
+
+    Args:
+        scene: what to read.
+        groups: for the members.
+        raw: bands of theirs that are wanted as they are, too.
     """
 
-    def __init__(self, scene: Scene, groups: Sequence[Normalised]) -> None:
+    def __init__(self, scene: Scene, groups: Sequence[Normalised], raw: Raw | None = None) -> None:
         self._groups = tuple(groups)
+        self._wanted = raw
         union = tuple(dict.fromkeys(name for group in self._groups for name in group.bands))
         self._raw = SceneSource(scene, union)
         self._channels = [[union.index(name) for name in group.bands] for group in self._groups]
         self.geobox = self._raw.geobox
-        self.count = sum(len(group.bands) for group in self._groups)
+        networks = sum(len(group.bands) for group in self._groups)
+        self.count = networks + (0 if raw is None else len(raw.bands))
+        #: Of the raw bands, among all channels of a window.
+        self.raw_channels = slice(networks, self.count)
+        self._asis = [] if raw is None else [union.index(name) for name in raw.bands]
         self._statistics = [group.load() for group in self._groups]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -109,6 +149,9 @@ class NormalisedSource:
             stretch(values[channels], block.row, block.col, statistics, group.params)
             for channels, statistics, group in zip(self._channels, self._statistics, self._groups, strict=True)
         ]
+        if self._wanted is not None:
+            factors = np.array(self._wanted.factors, np.float32)[:, None, None]
+            parts.append(marked(values[self._asis] * factors, valid))
         return parts[0] if len(parts) == 1 else np.concatenate(parts), valid
 
     def close(self) -> None:

@@ -17,11 +17,13 @@ from landslide_geo.inference.members import entropy
 from landslide_geo.inference.normalise import Normalised, NormalisedSource, scene_statistics
 from landslide_geo.inference.progress import reporting
 from landslide_geo.inference.run import Cluster, Work, compute
+from landslide_geo.inference.screening import raw_bands, screen_of
 from landslide_geo.inference.skipping import Screen, Skips, flat_windows, outside_aoi
 from landslide_geo.inference.store import StripStore
 from landslide_geo.inference.symmetries import Symmetry
 from landslide_geo.inference.windows import WindowGrid
 from landslide_geo.models import Ensemble
+from landslide_geo.models.prefilter import Prefilter
 from landslide_geo.pipeline.predictor import groups, settled
 from landslide_geo.pipeline.record import Timings
 from landslide_geo.scene.cog import tile_blocks, write_cog
@@ -42,7 +44,8 @@ class Question:
         symmetries: that every member is averaged over.
         params: of the scan.
         threshold: decision threshold, written to the rasters.
-        screen: a cheap filter asked before the network.
+        screen: a cheap filter asked before the network, which sees windows as it does.
+        prefilter: that of a bundle, which sees raw bands, instead.
         cluster: who computes.
     """
 
@@ -53,6 +56,7 @@ class Question:
     params: ScanParams
     threshold: float
     screen: Screen | None
+    prefilter: Prefilter | None
     cluster: Cluster
 
 
@@ -75,7 +79,12 @@ def write_probability(
     grid, params = question.grid, question.params
     batch = grid.batch(question.batch_size)
     with timings.step("statistics"):
-        source = NormalisedSource(scene.absolute(), _statistics(folder.absolute(), scene, question.model))
+        statistics = _statistics(folder.absolute(), scene, question.model)
+        raw = None if question.prefilter is None else raw_bands(question.prefilter, scene)
+        source = NormalisedSource(scene.absolute(), statistics, raw)
+        screen = question.screen
+        if question.prefilter is not None:
+            screen = screen_of(question.prefilter, source.raw_channels)
         skips = Skips(
             outside_aoi(scene, grid),
             flat_windows(scene, grid, min(params.flat_slope_deg, params.min_slope_deg / 2)),
@@ -94,7 +103,7 @@ def write_probability(
             store = StripStore(store.folder, grid)
             write_json(folder / "backend.json", told)
     resumed = store.finished()
-    work = Work(source, predictor, grid, question.batch_size, skips, question.screen, predictor.callers)
+    work = Work(source, predictor, grid, question.batch_size, skips, screen, predictor.callers)
     with timings.step("network"), reporting(progress, len(grid), "Scanning") as report:
         tally = compute(work, store, question.cluster, memory_mb=params.memory_mb, report=report)
     with timings.step("rasters"):

@@ -18,11 +18,13 @@ from landslide_geo.config import ScanParams
 from landslide_geo.errors import ClusterError, EmptyAOIError, LandslideError
 from landslide_geo.inference.budget import gdal_memory
 from landslide_geo.inference.run import Cluster
+from landslide_geo.inference.screening import raw_bands
 from landslide_geo.inference.skipping import Screen
 from landslide_geo.inference.symmetries import symmetries
 from landslide_geo.inventory import Inventory, Layers, Provenance, vectorize, write_geopackage
 from landslide_geo.inventory.inherit import inherit, without_rejected
 from landslide_geo.models import Ensemble, open_ensemble
+from landslide_geo.models.prefilter import Prefilter, prefilter_files, require_bands
 from landslide_geo.pipeline import layers as rasters
 from landslide_geo.pipeline.decisions import Decisions, read_decisions, refuse_to_lose_decisions
 from landslide_geo.pipeline.predictor import prepare
@@ -115,7 +117,8 @@ def scan(
         resume: take up what an interrupted scan left.
         overwrite: replace another scan in ``out``; the same scan is kept all the same.
         progress: show a bar, or be called with (windows done, windows in all).
-        screen: a cheap filter asked before the network; it sees windows as the network does, normalised.
+        screen: a cheap filter asked before the network instead of the bundle's own; it sees windows as the network
+            does, normalised.
         workers: spread the windows over that many processes of a local Dask cluster.
         scheduler: address of a Dask scheduler (``tcp://…``) whose workers see the same files, instead.
         reviewed: what `landslide_geo.pipeline.review.import_review` wrote, whose decisions the result takes over.
@@ -132,9 +135,13 @@ def scan(
         gsd=model.gsd_native_m, name=name,
     )  # fmt: skip
     scene.require(model.bands, by=f"model {model.name}")
+    prefilter = None
+    if params.filter and screen is None and prefilter_files(model.directory):
+        prefilter = require_bands(model.directory, model.bands, of=model.name)
+        raw_bands(prefilter, scene)  # whether it knows the scene's units
     job = _Job(
         scene, model, params, aoi=None if aoi is None else Path(aoi), event=event, credits=credits, screen=screen,
-        cluster=cluster, decisions=decisions,
+        prefilter=prefilter, cluster=cluster, decisions=decisions,
     )  # fmt: skip
     space = Workspace(Path(out), job.key, partial(refuse_to_lose_decisions, given=decisions))
     if (record := space.finished()) is not None:
@@ -168,11 +175,13 @@ class _Job:
         event: tuple[str, date] | None,
         credits: str,
         screen: Screen | None,
+        prefilter: Prefilter | None,
         cluster: Cluster,
         decisions: Decisions | None = None,
     ) -> None:
         self.scene, self.model, self.params, self.event, self.credits = scene, model, params, event, credits
-        self.screen, self.cluster, self.decisions = screen, cluster, decisions
+        self.screen, self.prefilter, self.cluster, self.decisions = screen, prefilter, cluster, decisions
+        asked = screen or prefilter
         windows = choose_windows(model, params, scene.height, scene.width)
         self.grid, self.batch_size = windows.grid, windows.batch_size
         self.tta = model.tta if params.tta is None else params.tta
@@ -194,15 +203,16 @@ class _Job:
             "event": event,
             "name": scene.scene_id,
             "credits": credits,
-            "screen": None if screen is None else {"name": screen.name, "threshold": screen.threshold},
+            "screen": None if asked is None else {"name": asked.name, "threshold": asked.threshold},
         }
-        # Memory and the folder a bundle lies in do not decide the result; the bundle's checksum stands for it.
+        # Memory and the folder a bundle lies in do not decide the result; the bundle's checksum stands for it, and
+        # what is asked before the network for whether its filter may be.
         self.key = scan_key(
             {
                 "version": __version__,
                 "inputs": [(entry["role"], entry["band"], entry["sha256"]) for entry in self.inputs],
                 "model": model.sha256,
-                "parameters": {k: v for k, v in self.settings.items() if k not in ("memory_mb", "model")},
+                "parameters": {k: v for k, v in self.settings.items() if k not in ("memory_mb", "model", "filter")},
                 "grid": _grid_facts(scene.geobox),
             }
         )
@@ -224,7 +234,7 @@ class _Job:
                 self.scene = seen_once(self.scene, folder / "bands", needed=self.model.bands)
             asked = Question(
                 self.model, self.grid, self.batch_size, self.symmetries, self.params, self.threshold, self.screen,
-                self.cluster,
+                self.prefilter, self.cluster,
             )  # fmt: skip
             answered = write_probability(folder, self.scene, asked, timings=self.timings, progress=progress)
         with self.timings.step("layers"):

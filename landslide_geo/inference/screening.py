@@ -1,0 +1,86 @@
+"""A bundle's filter in a scan: windows as chips of the size it was trained on, in its units."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landslide_geo.bands import PRE, UNITS, is_optical
+from landslide_geo.config import DIGITAL_NUMBER
+from landslide_geo.errors import ParameterError
+from landslide_geo.inference.normalise import Raw, unmarked
+from landslide_geo.inference.skipping import Screen
+from landslide_geo.models.prefilter import Prefilter
+from landslide_geo.scene.scene import Scene
+
+FloatArray = NDArray[np.float32]
+
+#: Unit of chips made of pictures.
+_PICTURE = "8-bit picture"
+
+
+class TileFilter:
+    """A filter as a `Screen` asks it: normalised windows with raw channels behind them in, one number for each out.
+
+    A window is cut into tiles as large as the filter's chips, the last of a row and column shifted inward; one smaller
+    than a tile is taken as it is. The likeliest tile decides, and pixels that are not valid play no part. What lies
+    below the filter's threshold is 0: as a stage before the network its negatives win, whatever the network's own
+    threshold is. It travels to other processes as the path of the filter.
+
+    Args:
+        prefilter: the filter.
+        channels: where its bands are among those of a window.
+    """
+
+    def __init__(self, prefilter: Prefilter, channels: slice) -> None:
+        self._prefilter, self._channels = prefilter, channels
+
+    def __call__(self, batch: FloatArray) -> FloatArray:
+        """(N, C, h, w) → (N,) probability of the likeliest tile, 0 below the threshold; NaN where nothing is known."""
+        windows = batch[:, self._channels]
+        side = self._prefilter.manifest.tile
+        likeliest = np.full(len(windows), np.nan, np.float32)
+        for row in starts(windows.shape[2], side):
+            for col in starts(windows.shape[3], side):
+                tiles = unmarked(windows[:, :, row : row + side, col : col + side])
+                known = np.isfinite(tiles).any(axis=(1, 2, 3))  # empty places of a batch cost nothing
+                said = self._prefilter.probabilities(tiles[known])
+                likeliest[known] = np.fmax(likeliest[known], said)
+        return np.where(likeliest < np.float32(self._prefilter.threshold), np.float32(0), likeliest)
+
+
+def starts(length: int, side: int) -> list[int]:
+    """Where tiles begin that cover a length; the last one is shifted inward."""
+    return [*range(0, length - side, side), length - side] if length > side else [0]
+
+
+def screen_of(prefilter: Prefilter, channels: slice) -> Screen:
+    """The filter as the engine asks it."""
+    return Screen(TileFilter(prefilter, channels), prefilter.threshold, prefilter.name)
+
+
+def raw_bands(prefilter: Prefilter, scene: Scene) -> Raw:
+    """The bands of a filter, and what turns a scene's values into its units.
+
+    Raises:
+        ParameterError: the scene's unit of a band is another one, or is not known.
+    """
+    return Raw(prefilter.bands, tuple(_factor(band.name, band.unit, scene) for band in prefilter.manifest.bands))
+
+
+def _factor(name: str, unit: str, scene: Scene) -> float:
+    scale = scene.reflectance_scale
+    if is_optical(name):
+        if scale is not None and unit in ("digital number", "reflectance"):
+            return scale / DIGITAL_NUMBER if unit == "digital number" else scale
+        if scale is None and unit == _PICTURE:
+            return 1.0
+        found = "8-bit pictures" if scale is None else "reflectance"
+    else:
+        found = UNITS.get(name.removeprefix(PRE), "")
+        if unit == found:
+            return 1.0
+    raise ParameterError(
+        f"the model's filter takes {name} in {unit}, the scene holds {found or 'no such band'}; scan with --no-filter, "
+        "or train a filter on chips of such scenes"
+    )
