@@ -76,10 +76,12 @@ def bundled(folder: Path, architecture: str, chips: Split, **arguments: Any) -> 
 
 @pytest.mark.parametrize("architecture", SMALL)
 def test_attributions_sum_to_what_the_answer_gained(architecture: str, chips: Split, tmp_path: Path) -> None:
-    """Completeness, also across the leap where networks find a sensor."""
+    """Completeness; the leap where networks find a sensor is not on the way."""
     model = bundled(tmp_path, architecture, chips)
-    found = explain(model, chips.at([0, 2]), steps=64)
-    assert found.error() < 0.03
+    found = explain(model, chips.at([0, 2]), steps=48)
+    # Maxima and rectifiers bend on the way, in proportion to what is attributed.
+    missed = found.signed.sum(axis=1) - (found.answers - found.baseline)
+    assert (np.abs(missed) < 0.005 * found.absolute.sum(axis=1)).all()
     assert (np.abs(found.signed) <= found.absolute + 1e-9).all()
     assert (found.gate is not None) == (architecture in ("attention_fusion", "fusion_unet"))
     if task(architecture) == "classification":
