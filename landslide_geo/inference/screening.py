@@ -37,16 +37,17 @@ class TileFilter:
 
     def __call__(self, batch: FloatArray) -> FloatArray:
         """(N, C, h, w) → (N,) probability of the likeliest tile, 0 below the threshold; NaN where nothing is known."""
-        windows = batch[:, self._channels]
-        side = self._prefilter.manifest.tile
-        likeliest = np.full(len(windows), np.nan, np.float32)
-        for row in starts(windows.shape[2], side):
-            for col in starts(windows.shape[3], side):
-                tiles = unmarked(windows[:, :, row : row + side, col : col + side])
-                known = np.isfinite(tiles).any(axis=(1, 2, 3))  # empty places of a batch cost nothing
-                said = self._prefilter.probabilities(tiles[known])
-                likeliest[known] = np.fmax(likeliest[known], said)
+        # One window at a time: memory stays that of one, whatever the batch.
+        likeliest = np.array([self._likeliest(window) for window in batch[:, self._channels]], np.float32)
         return np.where(likeliest < np.float32(self._prefilter.threshold), np.float32(0), likeliest)
+
+    def _likeliest(self, window: FloatArray) -> float:
+        """(band, h, w) → probability of its likeliest tile, NaN where nothing is known."""
+        side = self._prefilter.manifest.tile
+        corners = [(row, col) for row in starts(window.shape[1], side) for col in starts(window.shape[2], side)]
+        tiles = unmarked(np.stack([window[:, row : row + side, col : col + side] for row, col in corners]))
+        known = np.isfinite(tiles).any(axis=(1, 2, 3))  # empty places of a batch cost nothing
+        return float(self._prefilter.probabilities(tiles[known]).max()) if known.any() else float("nan")
 
 
 def starts(length: int, side: int) -> list[int]:
