@@ -23,6 +23,10 @@ def ensemble(
         typer.Option("--abstain", metavar="S", help="Leave a member out where its answers spread further than this."),
     ] = None,
     tta: Annotated[int | None, typer.Option("--tta", metavar="N", help="Symmetries averaged: 1, 2, 4 or 8.")] = None,
+    prefilter: Annotated[
+        Path | None,
+        typer.Option("--prefilter", metavar="DIR", help="Of landslide prefilter: asked before the networks."),
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Of the ensemble.")] = None,
 ) -> None:
     """Put folds, or several systems of folds, together to one model that classifies.
@@ -44,7 +48,9 @@ def ensemble(
             equals = ""
         if not (system and equals):
             raise ParameterError(f"--weight {given}: give a name and a number, as in v2l=0.7")
-    made = combine(members, out, name=name, weights=weights, anchor=anchor, abstain=abstain, tta=tta)
+    made = combine(
+        members, out, name=name, weights=weights, anchor=anchor, abstain=abstain, tta=tta, prefilter=prefilter
+    )
     told = made.manifest["metrics"]["out_of_fold"]
     for fold, values in told["folds"].items():
         typer.echo(f"{fold}: f1 {values['f1']:.4f} at {values['threshold']:g} ({values['n']:,} chips)")

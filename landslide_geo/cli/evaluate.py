@@ -57,6 +57,6 @@ def evaluate(
         f"{metrics['model']} on {metrics['dataset']} {split}: "
         f"f1 {metrics['f1']:.3f}, iou {metrics['iou']:.3f}, "
         f"precision {metrics['precision']:.3f}, recall {metrics['recall']:.3f} "
-        f"at {metrics['threshold']:g} ({metrics['n']:,} pixels{simulated})"
+        f"at {metrics['threshold']:g} ({metrics['n']:,} {metrics['unit']}s{simulated})"
     )
     typer.echo(str(out))

@@ -9,7 +9,7 @@ import typer
 
 
 def profile(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="smoke, cpu or gpu.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="smoke, cpu, gpu or zindi.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write.")] = Path("params.yaml"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace parameters that were edited.")] = False,
 ) -> None:

@@ -18,7 +18,8 @@ from landslide_geo.errors import ParameterError, SourceNotFoundError
 class PrepareParams(Params):
     """One source of chips."""
 
-    name: str = Field(description="as landslide prepare has it; the chips lie in data/chips under it")
+    name: str = Field(description="the chips lie in data/chips under it")
+    dataset: str = Field(description="as landslide prepare has it")
     source: str = Field(alias="from", description="what they are made from: made again when it changes")
     options: str = Field("", description="of landslide prepare")
 
@@ -31,6 +32,28 @@ class RunParams(Params):
     data: str = Field(description="chips to train on")
     split: str = Field("test", description="of these chips, to report on once")
     options: str = Field("", description="of landslide train: seed, fold, hard negatives")
+    also: str = Field(
+        "", description="folder of the hard negatives that the options name, its own chips where they name none: "
+        "trained again when it changes"
+    )  # fmt: skip
+
+
+class FilterParams(Params):
+    """One filter that is asked before a network."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="of its folder in data/filters")
+    data: str = Field(description="chips to train on")
+    options: str = Field("", description="of landslide prefilter; its parameters stand in `prefilter`")
+
+
+class EnsembleParams(Params):
+    """Some runs as one model."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="of its folder in data/ensembles")
+    members: str = Field(description="folders of their bundles, separated by spaces")
+    options: str = Field("", description="of landslide ensemble: weights, abstention, the filter asked before it")
+    data: str = Field(description="chips to report on")
+    split: str = Field("test", description="of these chips")
 
 
 class CalibrateParams(Params):
@@ -54,6 +77,8 @@ class PipelineParams(Params):
     fetch: tuple[str, ...] = Field((), description="what landslide fetch gets")
     prepare: tuple[PrepareParams, ...] = Field((), description="chips to make")
     runs: tuple[RunParams, ...] = Field((), description="trainings")
+    filters: tuple[FilterParams, ...] = Field((), description="filters to train")
+    ensembles: tuple[EnsembleParams, ...] = Field((), description="runs to put together")
     calibrate: CalibrateParams = CalibrateParams()
     prefilter: PrefilterParams = PrefilterParams()
     scan: SceneParams = SceneParams()

@@ -32,7 +32,7 @@ _HOW: Final = "highest chip F1 of the members' weighted mean on chips that none 
 def combine(
     members: Sequence[str | Path], out: str | Path, *, name: str | None = None,
     weights: Mapping[str, float] | None = None, anchor: bool = True, abstain: float | None = None,
-    tta: int | None = None,
+    tta: int | None = None, prefilter: str | Path | None = None,
 ) -> Ensemble:  # fmt: skip
     """Write an ensemble of bundles that classify.
 
@@ -46,6 +46,7 @@ def combine(
         anchor: bend each member's probabilities so that its threshold comes to lie at 0.5 before they are averaged.
         abstain: a member does not count where its answers over symmetries spread further; none: it does.
         tta: symmetries averaged by default; none: the most that a member has.
+        prefilter: folder of a filter that is asked first.
 
     Raises:
         BundleError: a bundle is missing or broken, or holds no predictions.
@@ -108,7 +109,7 @@ def combine(
     )
     if any(_absolute(folder) == _absolute(out) for folder in folders):
         raise OutputError(f"{out}: is one of the members; name another --out")
-    return save_ensemble(out, manifest)
+    return save_ensemble(out, manifest, prefilter=prefilter)
 
 
 def _member(folder: Path) -> BundleManifest:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import pytest
+import torch
 
 from landslide_geo.chips import store
 from landslide_geo.cli.main import run
@@ -18,6 +19,7 @@ from landslide_geo.config import load_params
 from landslide_geo.inventory import write_geopackage
 from landslide_geo.inventory.geopackage import read_inventory
 from landslide_geo.models import build
+from landslide_geo.models.modalities import NEED_CHANNELS, arguments_of
 from landslide_geo.pipeline.review import import_review
 
 pytest.importorskip("dvc", reason="the extra 'train' is not installed")
@@ -62,7 +64,8 @@ def test_repro_of_the_smoke_profile_goes_from_nothing_to_polygons(checkout):
     assert run(["profile", "smoke", "--out", str(checkout / "params.yaml")]) == 0
     out = dvc(checkout, "repro")
     runs = [line for line in out.splitlines() if line.startswith("Running stage")]
-    assert len(runs) == 16, "fetch, prepare, four stages of three models, scan, vectorize"
+    stages = "fetch, prepare twice, four of each of five models, filter, ensemble, its scores, scan, vectorize"
+    assert len(runs) == 28, stages
     landslides = gpd.read_file(checkout / "data/landslides.gpkg", layer="landslides")
     assert len(landslides) > 20
     scores = {name: json.loads((checkout / f"metrics/{name}.json").read_text()) for name in ("unet", "eca_resnet50")}
@@ -70,7 +73,7 @@ def test_repro_of_the_smoke_profile_goes_from_nothing_to_polygons(checkout):
     assert scores["unet"]["auc"] > 0.8
     again = dvc(checkout, "repro")
     assert "Running stage" not in again
-    assert again.count("didn't change, skipping") == 16
+    assert again.count("didn't change, skipping") == 28
     assert "simulated" in dvc(checkout, "metrics", "show")
     assert "file://" in dvc(checkout, "plots", "show")
     assert "pushed" in dvc(checkout, "push"), "there is a remote out of the box"
@@ -115,17 +118,26 @@ def test_repro_of_the_smoke_profile_goes_from_nothing_to_polygons(checkout):
 
 def test_profiles_are_whole_and_edited_parameters_are_not_lost(tmp_path, capsys):
     out = tmp_path / "params.yaml"
-    for name in ("smoke", "cpu", "gpu"):
+    for name in ("smoke", "cpu", "gpu", "zindi"):
         assert run(["profile", name, "--out", str(out)]) == 0
         params = load_params(out)
         assert params.profile == name
         prepared = {one.name for one in params.prepare}
-        for one in params.runs:
-            training = params.training(one.model)
-            assert one.data in prepared
-            build(training.architecture, bands=4, arguments=training.arguments | {"weights": None} if "weights" in
-                  training.arguments else training.arguments)  # fmt: skip
-        assert params.scan.model.removeprefix("data/bundles/") in {one.name for one in params.runs}
+        assert {one.data for one in (*params.runs, *params.filters, *params.ensembles)} <= prepared
+        for model in {one.model for one in params.runs}:
+            training = params.training(model)
+            both = ("red", "green", "blue", "nir", "vv_desc", "vh_desc", "vv_asc", "vh_asc")
+            bands = training.bands or (both if training.architecture in NEED_CHANNELS else both[:4])
+            given = arguments_of(training.architecture, bands, training.arguments)
+            given |= {"weights": None} if "weights" in given else {}  # nothing is downloaded here
+            if training.architecture not in ("segformer", "unet"):  # they ask for values while they are built
+                with torch.device("meta"):  # large ones take no memory there
+                    build(training.architecture, bands=len(bands), arguments=given)
+            else:
+                build(training.architecture, bands=len(bands), arguments=given)
+        runs = {f"data/bundles/{one.name}" for one in params.runs}
+        assert params.scan.model in runs | {"default"}
+        assert all(set(one.members.split()) <= runs for one in params.ensembles)
     capsys.readouterr()
     out.write_text(out.read_text() + "# mine\n")
     assert run(["profile", "smoke", "--out", str(out)]) == 2
@@ -133,5 +145,5 @@ def test_profiles_are_whole_and_edited_parameters_are_not_lost(tmp_path, capsys)
     assert out.read_text().endswith("# mine\n")
     assert run(["profile", "smoke", "--out", str(out), "--overwrite"]) == 0
     assert run(["profile", "tpu", "--out", str(out)]) == 2
-    assert "no profile 'tpu'; there are: cpu, gpu, smoke" in capsys.readouterr().err
+    assert "no profile 'tpu'; there are: cpu, gpu, smoke, zindi" in capsys.readouterr().err
     assert (ROOT / "params.yaml").read_text() == (ROOT / "landslide_geo/config/profiles/smoke.yaml").read_text()

@@ -1,4 +1,4 @@
-"""Whole ``params.yaml`` files to begin with: ``smoke`` on simulated chips, ``cpu`` and ``gpu`` on real data."""
+"""Whole ``params.yaml`` files to begin with: ``smoke`` on simulated chips, the others on real data."""
 
 from __future__ import annotations
 
