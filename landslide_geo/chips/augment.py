@@ -153,18 +153,18 @@ def degrade(image: torch.Tensor, params: AugmentParams, rng: np.random.Generator
     return image
 
 
-def without_a_modality(
-    image: torch.Tensor, modalities: Sequence[Sequence[int]], params: AugmentParams, rng: np.random.Generator
+def without_a_sensor(
+    image: torch.Tensor, sensors: Sequence[Sequence[int]], params: AugmentParams, rng: np.random.Generator
 ) -> torch.Tensor:
     """Sometimes what one sensor saw is taken away: its bands are 0, as if it had not been there.
 
     Args:
         image: (band, y, x) float32, normalised.
-        modalities: bands of each.
+        sensors: bands of each.
         params: how often.
         rng: source of randomness.
     """
-    seen = [own for own in modalities if bool((image[list(own)] != 0).any())]
+    seen = [own for own in sensors if bool((image[list(own)] != 0).any())]
     if len(seen) < 2 or not _happens(params.modality_dropout, rng):
         return image
     result = image.clone()

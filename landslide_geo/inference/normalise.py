@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landslide_geo.config import FixedParams, Normalisation
+from landslide_geo.inference.sight import SensorSource, Sight, source_of
 from landslide_geo.inference.sources import SceneSource
 from landslide_geo.scene.grid import Block
 from landslide_geo.scene.scene import Scene
@@ -67,11 +68,13 @@ class Normalised:
         bands: by name.
         params: of the normalisation.
         statistics: JSON file with the scene's statistics of these bands, by `LocalStatistics.to_json`.
+        factors: of each band, from the scene's unit to the one that is normalised; none: as they are.
     """
 
     bands: tuple[str, ...]
     params: Normalisation
     statistics: Path
+    factors: tuple[float, ...] | None = None
 
     def load(self) -> LocalStatistics:
         """The statistics."""
@@ -117,15 +120,20 @@ class NormalisedSource:
         scene: what to read.
         groups: for the members.
         raw: bands of theirs that are wanted as they are, too.
+        sight: which of the bands the scene has; what is missing is 0. None: all of them.
     """
 
-    def __init__(self, scene: Scene, groups: Sequence[Normalised], raw: Raw | None = None) -> None:
+    def __init__(
+        self, scene: Scene, groups: Sequence[Normalised], raw: Raw | None = None, *, sight: Sight | None = None
+    ) -> None:
         self._groups = tuple(groups)
         self._wanted = raw
         union = tuple(dict.fromkeys(name for group in self._groups for name in group.bands))
-        self._raw = SceneSource(scene, union)
-        self._channels = [[union.index(name) for name in group.bands] for group in self._groups]
-        self.geobox = self._raw.geobox
+        self._raw = SceneSource(scene, union) if sight is None else source_of(scene, sight)
+        union = union if sight is None else sight.bands
+        self._channels = [[union.index(name) for name in group.bands if name in union] for group in self._groups]
+        self._filled = [[i for i, name in enumerate(group.bands) if name in union] for group in self._groups]
+        self.geobox = scene.geobox
         networks = sum(len(group.bands) for group in self._groups)
         self.count = networks + (0 if raw is None else len(raw.bands))
         #: Of the raw bands, among all channels of a window.
@@ -145,14 +153,26 @@ class NormalisedSource:
     def read(self, block: Block) -> tuple[FloatArray, BoolArray]:
         """As in `WindowSource`."""
         values, valid = self._raw.read(block)
-        parts = [
-            stretch(values[channels], block.row, block.col, statistics, group.params)
-            for channels, statistics, group in zip(self._channels, self._statistics, self._groups, strict=True)
-        ]
+        parts = [self._normalised(index, values, block) for index in range(len(self._groups))]
         if self._wanted is not None:
             factors = np.array(self._wanted.factors, np.float32)[:, None, None]
             parts.append(marked(values[self._asis] * factors, valid))
         return parts[0] if len(parts) == 1 else np.concatenate(parts), valid
+
+    def _normalised(self, index: int, values: FloatArray, block: Block) -> FloatArray:
+        """The channels of a group."""
+        group, filled = self._groups[index], self._filled[index]
+        own = values[self._channels[index]]
+        if group.factors is not None:
+            own *= np.array(group.factors, np.float32)[filled, None, None]
+        if len(filled) < len(group.bands):
+            whole = np.full((len(group.bands), *values.shape[1:]), np.nan, np.float32)
+            whole[filled] = own
+            own = whole
+        result = stretch(own, block.row, block.col, self._statistics[index], group.params)
+        if len(filled) < len(group.bands) or isinstance(self._raw, SensorSource):
+            result[np.isnan(result)] = 0  # one sensor is blind, or not there, where another sees
+        return result
 
     def close(self) -> None:
         """As in `WindowSource`."""

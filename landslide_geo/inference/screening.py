@@ -5,18 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from landslide_geo.bands import PRE, UNITS, is_optical
-from landslide_geo.config import DIGITAL_NUMBER
-from landslide_geo.errors import ParameterError
 from landslide_geo.inference.normalise import Raw, unmarked
 from landslide_geo.inference.skipping import Screen
+from landslide_geo.inference.units import factor
 from landslide_geo.models.prefilter import Prefilter
 from landslide_geo.scene.scene import Scene
 
 FloatArray = NDArray[np.float32]
-
-#: Unit of chips made of pictures.
-_PICTURE = "8-bit picture"
 
 
 class TileFilter:
@@ -66,22 +61,11 @@ def raw_bands(prefilter: Prefilter, scene: Scene) -> Raw:
     Raises:
         ParameterError: the scene's unit of a band is another one, or is not known.
     """
-    return Raw(prefilter.bands, tuple(_factor(band.name, band.unit, scene) for band in prefilter.manifest.bands))
-
-
-def _factor(name: str, unit: str, scene: Scene) -> float:
-    scale = scene.reflectance_scale
-    if is_optical(name):
-        if scale is not None and unit in ("digital number", "reflectance"):
-            return scale / DIGITAL_NUMBER if unit == "digital number" else scale
-        if scale is None and unit == _PICTURE:
-            return 1.0
-        found = "8-bit pictures" if scale is None else "reflectance"
-    else:
-        found = UNITS.get(name.removeprefix(PRE), "")
-        if unit == found:
-            return 1.0
-    raise ParameterError(
-        f"the model's filter takes {name} in {unit}, the scene holds {found or 'no such band'}; scan with --no-filter, "
-        "or train a filter on chips of such scenes"
+    remedy = "scan with --no-filter, or train a filter on chips of such scenes"
+    return Raw(
+        prefilter.bands,
+        tuple(
+            factor(band.name, band.unit, scene, who="the model's filter", remedy=remedy)
+            for band in prefilter.manifest.bands
+        ),
     )

@@ -102,6 +102,12 @@ class Ensemble:
         """What it answers: a probability for each pixel, or one for a window."""
         return self.models[0][0].manifest.task
 
+    @property
+    def sensors(self) -> tuple[tuple[str, ...], ...]:
+        """Bands of each sensor, of which any but one may be missing; none where some member needs all of its bands."""
+        stated = [model.manifest.sensors for model, _ in self.models]
+        return tuple(dict.fromkeys(own for one in stated for own in one)) if all(stated) else ()
+
     def settle(self, member: int, prior: float | None = None) -> Settle:
         """What becomes of a member's raw probabilities until they are averaged; never changes an order."""
         return partial(_settled, self.models[member][0], prior, self.anchors[member] if self.anchors else None)

@@ -111,6 +111,9 @@ class BundleManifest(_Part):
     architecture: str
     arguments: dict[str, Any] = {}
     bands: tuple[InputBand, ...] = Field(min_length=1)
+    sensors: tuple[tuple[str, ...], ...] = Field(
+        (), description="bands of each sensor, of which any but one may be missing; none: all bands are needed"
+    )
     normalisation: Normalisation
     gsd_m: tuple[float, float] = Field(description="range of ground sampling distances the model was made for (m)")
     gsd_native_m: float = Field(gt=0, description="ground sampling distance of the training data (m)")
@@ -137,6 +140,10 @@ class BundleManifest(_Part):
             raise ValueError(f"architecture {self.architecture!r} is not one of {', '.join(ARCHITECTURES)}")
         if self.overlap >= self.window:
             raise ValueError(f"overlap {self.overlap} must be smaller than window {self.window}")
+        if self.sensors and sorted(name for own in self.sensors for name in own) != sorted(b.name for b in self.bands):
+            raise ValueError("sensors do not share out the bands")
+        if self.sensors and not isinstance(self.normalisation, FixedParams):
+            raise ValueError("sensors may be missing only where normalisation is fixed")
         if isinstance(self.normalisation, FixedParams):
             what, values = "centres", self.normalisation.centre
             if values is None:

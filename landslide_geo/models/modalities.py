@@ -53,6 +53,17 @@ def modalities(bands: Sequence[str]) -> dict[str, tuple[int, ...]]:
     return {what: places for what, places in found.items() if places}
 
 
+def sensors(bands: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Indices of the bands that are there or missing together: `modalities`, masks with the optical bands they are of.
+
+    >>> sensors(["red", "vv_asc", "cloud_mask"])
+    {'optical': (0, 2), 'sar_asc': (1,)}
+    """
+    found = modalities(bands)
+    masks = found.pop("masks", ())
+    return found | {"optical": (*found.get("optical", ()), *masks)} if masks else found
+
+
 def arguments_of(architecture: str, bands: Sequence[str], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of an architecture with the channels of its branches filled in from the names of the bands.
 

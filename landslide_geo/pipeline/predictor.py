@@ -49,28 +49,36 @@ class Group:
 
     Attributes:
         bands: by name.
+        units: of each, before normalisation.
         params: of the normalisation.
         channels: where they are among the channels of a window.
     """
 
     bands: tuple[str, ...]
+    units: tuple[str, ...]
     params: Normalisation
     channels: slice
 
 
 def groups(ensemble: Ensemble) -> list[Group]:
     """What the members of an ensemble see, each different thing once."""
-    different = dict.fromkeys((model.bands, model.manifest.normalisation) for model, _ in ensemble.models)
     found, start = [], 0
-    for bands, params in different:
-        found.append(Group(bands, params, slice(start, start + len(bands))))
+    for bands, units, params in dict.fromkeys(_seen(model) for model, _ in ensemble.models):
+        found.append(Group(bands, units, params, slice(start, start + len(bands))))
         start += len(bands)
     return found
 
 
-def _channels(ensemble: Ensemble) -> dict[tuple[tuple[str, ...], Normalisation], slice]:
+_Seen = tuple[tuple[str, ...], tuple[str, ...], Normalisation]
+
+
+def _seen(model: Model) -> _Seen:
+    return model.bands, tuple(band.unit for band in model.manifest.bands), model.manifest.normalisation
+
+
+def _channels(ensemble: Ensemble) -> dict[_Seen, slice]:
     """Where each way of normalising bands is among the channels of a window."""
-    return {(group.bands, group.params): group.channels for group in groups(ensemble)}
+    return {(group.bands, group.units, group.params): group.channels for group in groups(ensemble)}
 
 
 class Predictor:
@@ -154,7 +162,7 @@ class Predictor:
                 shape = Shape(len(model.bands), self._window, self._batch_size, threads)
                 network = open_candidate(_network(model), candidate, shape)
             settle = self._ensemble.settle(index, self._prior)
-            members.append(Member(network, settle, channels[model.bands, model.manifest.normalisation], weight))
+            members.append(Member(network, settle, channels[_seen(model)], weight))
         self._predict = averaged(members, self._symmetries, abstain=self._ensemble.abstain)
 
 
@@ -229,7 +237,7 @@ def settled(
     checks: list[dict[str, Any]] = []
     channels = _channels(ensemble)
     for index, (model, _) in enumerate(ensemble.models):
-        own, settle = channels[model.bands, model.manifest.normalisation], ensemble.settle(index, params.prior)
+        own, settle = channels[_seen(model)], ensemble.settle(index, params.prior)
         found = _settled_member(model, own, settle, sample, grid.window, batch_size, params, threshold)
         opened.append(found.backend)
         checks.extend(check.to_json() for check in found.checks)

@@ -9,25 +9,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from landslide_geo.config import ScanParams
+from landslide_geo.config import FixedParams, ScanParams
 from landslide_geo.files import write_json
 from landslide_geo.inference.budget import check_budget
+from landslide_geo.inference.coarse import coarse_geobox, coarsened
 from landslide_geo.inference.members import entropy
 from landslide_geo.inference.normalise import Normalised, NormalisedSource, scene_statistics
 from landslide_geo.inference.progress import reporting
 from landslide_geo.inference.run import Cluster, Work, compute
 from landslide_geo.inference.screening import raw_bands, screen_of
+from landslide_geo.inference.sight import Sight
 from landslide_geo.inference.skipping import Screen, Skips, flat_windows, outside_aoi
 from landslide_geo.inference.store import StripStore
 from landslide_geo.inference.symmetries import Symmetry
+from landslide_geo.inference.units import factor
 from landslide_geo.inference.windows import WindowGrid
 from landslide_geo.models import Ensemble
 from landslide_geo.models.prefilter import Prefilter
 from landslide_geo.pipeline.predictor import groups, settled
 from landslide_geo.pipeline.record import Timings
 from landslide_geo.scene.cog import tile_blocks, write_cog
+from landslide_geo.scene.grid import Block
 from landslide_geo.scene.scene import Scene
+
+FloatArray = NDArray[np.float32]
 
 PROBABILITY = "probability.tif"
 UNCERTAINTY = "uncertainty.tif"
@@ -47,6 +54,7 @@ class Question:
         screen: a cheap filter asked before the network, which sees windows as it does.
         prefilter: that of a bundle, which sees raw bands, instead.
         cluster: who computes.
+        sight: which of the model's bands the scene has.
     """
 
     model: Ensemble
@@ -58,6 +66,7 @@ class Question:
     screen: Screen | None
     prefilter: Prefilter | None
     cluster: Cluster
+    sight: Sight
 
 
 def write_probability(
@@ -79,9 +88,9 @@ def write_probability(
     grid, params = question.grid, question.params
     batch = grid.batch(question.batch_size)
     with timings.step("statistics"):
-        statistics = _statistics(folder.absolute(), scene, question.model)
+        statistics = _statistics(folder.absolute(), scene, question)
         raw = None if question.prefilter is None else raw_bands(question.prefilter, scene)
-        source = NormalisedSource(scene.absolute(), statistics, raw)
+        source = NormalisedSource(scene.absolute(), statistics, raw, sight=question.sight)
         screen = question.screen
         if question.prefilter is not None:
             screen = screen_of(question.prefilter, source.raw_channels)
@@ -132,30 +141,58 @@ def statistics_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("statistics-*.json"))]
 
 
-def _statistics(folder: Path, scene: Scene, model: Ensemble) -> list[Normalised]:
+def unit_factors(model: Ensemble, scene: Scene, sight: Sight) -> list[tuple[float, ...] | None]:
+    """For each way that the members' bands are normalised, what turns the scene's values into their units.
+
+    None where any linear unit will do. The factor of a band that the scene lacks is 1.
+
+    Raises:
+        ParameterError: a member takes a unit that the scene's values cannot be turned into.
+    """
+    remedy = "take a model for such scenes, or bands in its unit"
+    found: list[tuple[float, ...] | None] = []
+    for group in groups(model):
+        if not isinstance(group.params, FixedParams):
+            found.append(None)
+            continue
+        found.append(
+            tuple(
+                factor(band, unit, scene, who=f"model {model.name}", remedy=remedy) if band in sight.bands else 1.0
+                for band, unit in zip(group.bands, group.units, strict=True)
+            )
+        )
+    return found
+
+
+def _statistics(folder: Path, scene: Scene, question: Question) -> list[Normalised]:
     found = []
-    for index, group in enumerate(groups(model)):
+    factors = unit_factors(question.model, scene, question.sight)
+    for index, group in enumerate(groups(question.model)):
         path = folder / f"statistics-{index:02d}.json"
         if not path.exists():
             statistics = scene_statistics(scene, group.bands, group.params)
             write_json(path, {"bands": group.bands} | statistics.to_json())
-        found.append(Normalised(group.bands, group.params, path))
+        found.append(Normalised(group.bands, group.params, path, factors[index]))
     return found
 
 
 def _write_rasters(folder: Path, scene: Scene, store: StripStore, question: Question) -> None:
     spread = store.count > 1
     answers = len(question.symmetries) * len(question.model.models)
+    geobox = scene.geobox
+    stored: Callable[[Block], FloatArray] = store.read
+    if question.model.task == "classification":  # one value for a window says nothing of its pixels
+        geobox, stored = coarse_geobox(scene.geobox, question.grid), coarsened(store.read, question.grid)
     for name, read, what in (
-        (PROBABILITY, lambda block: store.read(block)[:1], "probability of landslide"),
+        (PROBABILITY, lambda block: stored(block)[:1], "probability of landslide"),
         (
             UNCERTAINTY,
-            lambda block: store.read(block)[1:2] if spread else entropy(store.read(block)[:1]),
+            lambda block: stored(block)[1:2] if spread else entropy(stored(block)[:1]),
             f"standard deviation over {answers} answers" if spread else "entropy (bits)",
         ),
     ):
         write_cog(
-            folder / name, scene.geobox, read, count=1, dtype="float32", nodata=np.nan, descriptions=[what],
+            folder / name, geobox, read, count=1, dtype="float32", nodata=np.nan, descriptions=[what],
             tags={"MODEL": question.model.name, "THRESHOLD": f"{question.threshold:.4f}"},
         )  # fmt: skip
 

@@ -19,6 +19,7 @@ from landslide_geo.errors import ClusterError, EmptyAOIError, LandslideError
 from landslide_geo.inference.budget import gdal_memory
 from landslide_geo.inference.run import Cluster
 from landslide_geo.inference.screening import raw_bands
+from landslide_geo.inference.sight import Sight
 from landslide_geo.inference.skipping import Screen
 from landslide_geo.inference.symmetries import symmetries
 from landslide_geo.inventory import Inventory, Layers, Provenance, vectorize, write_geopackage
@@ -28,7 +29,13 @@ from landslide_geo.models.prefilter import Prefilter, prefilter_files, require_b
 from landslide_geo.pipeline import layers as rasters
 from landslide_geo.pipeline.decisions import Decisions, read_decisions, refuse_to_lose_decisions
 from landslide_geo.pipeline.predictor import prepare
-from landslide_geo.pipeline.probability import Question, any_inside, statistics_of, write_probability
+from landslide_geo.pipeline.probability import (
+    Question,
+    any_inside,
+    statistics_of,
+    unit_factors,
+    write_probability,
+)
 from landslide_geo.pipeline.record import Timings, describe_inputs, machine, peak_memory_mb, scan_key, versions
 from landslide_geo.pipeline.windows import choose_windows
 from landslide_geo.pipeline.workspace import FILES, RECORD, REVIEW, Workspace
@@ -40,6 +47,7 @@ from landslide_geo.report import (
     write_report,
     write_review_project,
 )
+from landslide_geo.scene.cog import write_view
 from landslide_geo.scene.grid import crs_name, geographic_footprint, ground_sample_distance
 from landslide_geo.scene.open import open_scene
 from landslide_geo.scene.scene import Scene
@@ -134,14 +142,15 @@ def scan(
         sources, dem=dem, aoi=aoi, crs=crs, resolution=resolution, date=date, date_pre=date_pre,
         gsd=model.gsd_native_m, name=name,
     )  # fmt: skip
-    scene.require(model.bands, by=f"model {model.name}")
+    sight = Sight.of(scene, model.bands, model.sensors, by=f"model {model.name}")
+    unit_factors(model, scene, sight)  # whether the model knows the scene's units
     prefilter = None
-    if params.filter and screen is None and prefilter_files(model.directory):
+    if params.filter and screen is None and not sight.missing and prefilter_files(model.directory):
         prefilter = require_bands(model.directory, model.bands, of=model.name)
-        raw_bands(prefilter, scene)  # whether it knows the scene's units
+        raw_bands(prefilter, scene)
     job = _Job(
         scene, model, params, aoi=None if aoi is None else Path(aoi), event=event, credits=credits, screen=screen,
-        prefilter=prefilter, cluster=cluster, decisions=decisions,
+        prefilter=prefilter, cluster=cluster, decisions=decisions, sight=sight,
     )  # fmt: skip
     space = Workspace(Path(out), job.key, partial(refuse_to_lose_decisions, given=decisions))
     if (record := space.finished()) is not None:
@@ -177,8 +186,10 @@ class _Job:
         screen: Screen | None,
         prefilter: Prefilter | None,
         cluster: Cluster,
+        sight: Sight,
         decisions: Decisions | None = None,
     ) -> None:
+        self.sight = sight
         self.scene, self.model, self.params, self.event, self.credits = scene, model, params, event, credits
         self.screen, self.prefilter, self.cluster, self.decisions = screen, prefilter, cluster, decisions
         asked = screen or prefilter
@@ -231,14 +242,14 @@ class _Job:
             with self.timings.step("warp"):
                 self.scene = staged(self.scene, folder / "bands")
             with self.timings.step("visibility"):
-                self.scene = seen_once(self.scene, folder / "bands", needed=self.model.bands)
+                self.scene = seen_once(self.scene, folder / "bands", needed=self.sight.needed)
             asked = Question(
                 self.model, self.grid, self.batch_size, self.symmetries, self.params, self.threshold, self.screen,
-                self.prefilter, self.cluster,
+                self.prefilter, self.cluster, self.sight,
             )  # fmt: skip
             answered = write_probability(folder, self.scene, asked, timings=self.timings, progress=progress)
         with self.timings.step("layers"):
-            rasters.write_measured(self.scene, folder, folder / REVIEW, needed=self.model.bands)
+            rasters.write_measured(self.scene, folder, folder / REVIEW, needed=self.sight.needed)
         with self.timings.step("polygons"), ThreadPoolExecutor(1) as beside:
             # Polygons keep one core busy, mostly in Python; GDAL and NumPy make the pictures on another.
             pictures = beside.submit(rasters.write_pictures, self.scene, folder / REVIEW)
@@ -257,9 +268,9 @@ class _Job:
         change = folder / REVIEW / "change.tif"
         inventory = vectorize(
             Layers(
-                probability=folder / "probability.tif",
+                probability=self._on_grid(folder, "probability"),
                 visibility=folder / REVIEW / "visibility.tif",
-                uncertainty=folder / "uncertainty.tif",
+                uncertainty=self._on_grid(folder, "uncertainty"),
                 change=change if change.exists() else None,
                 dem=self.scene.dem,
                 dem_band=self.scene.dem_band,
@@ -291,6 +302,16 @@ class _Job:
         write_geopackage(folder / "landslides.gpkg", inherited.inventory, sources=self.decisions.lineage)
         self.inherited = inherited.counts
         return inherited.inventory
+
+    def _on_grid(self, folder: Path, name: str) -> Path:
+        """A raster of the result on the scene's own grid, where it is not."""
+        raster = folder / f"{name}.tif"
+        if self.model.task == "segmentation":
+            return raster
+        view = folder / f"{name}.vrt"  # no output: it goes with the folder
+        if not view.exists():
+            write_view(view, raster, self.scene.geobox)
+        return view
 
     def _record(
         self, folder: Path, started: datetime, answered: dict[str, Any], inventory: Inventory
@@ -330,6 +351,16 @@ class _Job:
                 f"pixels of {size:.1f} m lie outside the {low:g}–{high:g} m that model {self.model.name} was "
                 "made for; consider --resolution"
             )
+        if self.model.task == "classification":
+            side = self.grid.stride * self.scene.resolution[0]
+            found.append(
+                f"model {self.model.name} answers for windows, not for pixels: outlines follow squares of {side:.0f} m"
+            )
+        if self.sight.missing:
+            found.append(
+                f"the scene lacks {', '.join(self.sight.missing)}: model {self.model.name} went without, and is less "
+                "certain than its figures say"
+            )
         if self.scene.dem is None:
             found.append("no elevation model: slopes did not screen objects, terrain attributes are empty")
         if self.scene.reflectance_scale is None:
@@ -342,7 +373,7 @@ class _Job:
         quicklook(
             folder / "quicklook.png",
             post=review / "post.tif",
-            probability=folder / "probability.tif",
+            probability=self._on_grid(folder, "probability"),
             landslides=inventory.landslides,
             pre=optional.get("pre"),
             hillshade=optional.get("hillshade"),

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
 
 from landslide_geo.files import replacing
 from landslide_geo.memory import release
@@ -116,3 +118,26 @@ def tile_blocks(height: int, width: int) -> Iterator[Block]:
     for top in range(0, height, TILE):
         for left in range(0, width, _WIDTH):
             yield Block(top, left, min(TILE, height - top), min(_WIDTH, width - left))
+
+
+def write_view(path: Path, source: Path, geobox: GeoBox) -> None:
+    """Write a VRT that shows a coarse raster on a fine grid, each of its pixels as many: for who needs one grid.
+
+    Args:
+        path: VRT to write; it holds the absolute path of ``source``.
+        source: of the same CRS.
+        geobox: the fine grid.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    height, width = geobox.shape
+    with (
+        replacing(path) as part,
+        rasterio.open(source.absolute()) as coarse,
+        WarpedVRT(
+            coarse, crs=coarse.crs, transform=geobox.transform, height=height, width=width,
+            resampling=Resampling.nearest, nodata=np.nan,
+        ) as shown,
+    ):  # fmt: skip
+        rasterio.shutil.copy(shown, part, driver="VRT")

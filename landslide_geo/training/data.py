@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, Sampler
 from landslide_geo.chips import augment
 from landslide_geo.chips.split import Split
 from landslide_geo.config import AugmentParams, Normalisation, TrainParams
-from landslide_geo.models.modalities import modalities
+from landslide_geo.models.modalities import sensors
 from landslide_geo.scene.stretch import LocalStatistics, normalised, patch_statistics
 
 #: Image (band, y, x) normalised, 0 where not valid; mask (1, y, x) in [0, 1]; valid (1, y, x) 0 or 1: float32 all; and
@@ -34,7 +34,7 @@ class TrainingChips(Dataset[Sample]):
     def __init__(self, labelled: Split, negatives: Split | None, params: TrainParams, how: Normalisation) -> None:
         self.sources = [labelled] if negatives is None or not len(negatives) else [labelled, negatives]
         self.params, self.how = params, how
-        self.modalities = tuple(modalities(labelled.bands).values())
+        self.sensors = tuple(sensors(labelled.bands).values())
         self._statistics: dict[int, LocalStatistics] = {}
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class TrainingChips(Dataset[Sample]):
         mask, valid = planes[-2:-1], planes[-1:]
         image = image * valid
         if augmentation is not None and augmentation.modality_dropout:
-            image = augment.without_a_modality(image, self.modalities, augmentation, rng)
+            image = augment.without_a_sensor(image, self.sensors, augmentation, rng)
         if self.sources[0].labelled:  # of two chips in one, the share that each has in it
             return image, mask.mean((1, 2), keepdim=True), torch.ones(1, 1, 1), index
         return image, mask, valid, index

@@ -17,9 +17,10 @@ from torch import nn
 
 from landslide_geo.bands import PRE, UNITS
 from landslide_geo.chips.split import Split
-from landslide_geo.config import Normalisation, StretchParams, TrainParams
+from landslide_geo.config import FixedParams, Normalisation, StretchParams, TrainParams
 from landslide_geo.models import Bundle, BundleManifest, Model, save_bundle
 from landslide_geo.models.manifest import Calibration, InputBand, Threshold, Training
+from landslide_geo.models.modalities import NEED_CHANNELS, sensors
 from landslide_geo.models.receptive_field import window_facts
 from landslide_geo.models.registry import OF_ANY_GAIN, task
 from landslide_geo.training.card import model_card
@@ -71,6 +72,7 @@ def draft(
         architecture=params.architecture,
         # Weights of others were where training began; opening a bundle fetches nothing.
         arguments={name: value for name, value in params.arguments.items() if name != "weights"},
+        sensors=_sensors(params, normalisation, chips),
         bands=tuple(InputBand(name=band, unit=unit) for band, unit in zip(chips.bands, units, strict=True)),
         normalisation=normalisation,
         gsd_m=(round(_GSD_RANGE[0] * gsd, 3), round(_GSD_RANGE[1] * gsd, 3)),
@@ -150,6 +152,15 @@ def _input(architecture: str, normalisation: Normalisation, chips: Split) -> tup
         )
         return tuple(UNITS[name.removeprefix(PRE)] for name in chips.bands), level
     return chips.units, "as the training chips"
+
+
+def _sensors(params: TrainParams, normalisation: Normalisation, chips: Split) -> tuple[tuple[str, ...], ...]:
+    """Bands of each sensor, where the network learned to do without one."""
+    found = sensors(chips.bands) if params.architecture in NEED_CHANNELS else {}
+    learned = params.augment is not None and params.augment.modality_dropout > 0
+    if len(found) < 2 or not learned or not isinstance(normalisation, FixedParams):
+        return ()
+    return tuple(tuple(chips.bands[place] for place in places) for places in found.values())
 
 
 def _described(params: TrainParams, chips: Split, *, learned: bool) -> str:
