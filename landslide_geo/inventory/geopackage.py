@@ -80,18 +80,6 @@ def refuse_other_formats(path: Path) -> None:
         raise OutputError(f"{path}: the output is a GeoPackage; name it with .gpkg")
 
 
-def make_parent(path: Path) -> None:
-    """Make the folder that a file is to be written to.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path.parent}: cannot be made ({error.strerror})") from None
-
-
 def read_layer(path: Path, layer: str = schema.LANDSLIDES.name, *, fids: bool = False) -> gpd.GeoDataFrame:
     """Read one layer of a ``landslides.gpkg`` back with the types it was built with.
 

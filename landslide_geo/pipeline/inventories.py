@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from landslide_geo.errors import NoOverlapError, ParameterError
+from landslide_geo.files import make_parent
 from landslide_geo.inventory import schema
 from landslide_geo.inventory.compare import Change, compare, totals
-from landslide_geo.inventory.geopackage import make_parent, refuse_other_formats, write_changes
+from landslide_geo.inventory.geopackage import refuse_other_formats, write_changes
 from landslide_geo.inventory.outlines import Outlines, layer_names, read_outlines
 from landslide_geo.inventory.overlap import Shapes
 from landslide_geo.inventory.score import score

@@ -15,10 +15,11 @@ import shapely
 from numpy.typing import NDArray
 
 from landslide_geo.errors import InventoryError, ParameterError, SourceNotFoundError
+from landslide_geo.files import make_parent
 from landslide_geo.inventory import Inventory, read_layer, schema, write_geopackage
 from landslide_geo.inventory.attributes import MEASURED, measured
 from landslide_geo.inventory.edits import checked_extent, checked_landslides, refuse_unreviewed_codes
-from landslide_geo.inventory.geopackage import complete, make_parent, read_traced, refuse_other_formats
+from landslide_geo.inventory.geopackage import complete, read_traced, refuse_other_formats
 from landslide_geo.inventory.outlines import layer_names
 from landslide_geo.inventory.polygons import usual_edge
 from landslide_geo.inventory.review import Review, review

@@ -17,9 +17,10 @@ from odc.geo.geobox import GeoBox
 
 from landslide_geo.config import VectorizeParams
 from landslide_geo.errors import ParameterError
+from landslide_geo.files import make_parent
 from landslide_geo.inference.budget import gdal_memory
 from landslide_geo.inventory import Inventory, Layers, Provenance, vectorize, write_geopackage
-from landslide_geo.inventory.geopackage import make_parent, refuse_other_formats
+from landslide_geo.inventory.geopackage import refuse_other_formats
 from landslide_geo.pipeline.decisions import refuse_to_lose_decisions
 from landslide_geo.pipeline.workspace import REVIEW, read_record
 from landslide_geo.scene.cog import write_cog
