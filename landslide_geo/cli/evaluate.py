@@ -33,6 +33,9 @@ def evaluate(
     plots: Annotated[
         Path | None, typer.Option("--plots", metavar="DIR", help="Write tables of curves and pictures there.")
     ] = None,
+    no_filter: Annotated[
+        bool, typer.Option("--no-filter", help="Do not ask the model's filter before the network.")
+    ] = False,
 ) -> None:
     """Score a model on a labelled dataset.
 
@@ -46,17 +49,18 @@ def evaluate(
     with plots_folder(plots, EVALUATED) as folder:
         found = evaluate_model(
             model, dataset=dataset, root=root, split=split, tta=tta, threshold=threshold, prior=prior,
-            decision=calibration,
+            decision=calibration, filter=not no_filter,
         )  # fmt: skip
         metrics = found.metrics
         if folder is not None:
             write_evaluation(folder, found)
         write_result(out, metrics)
     simulated = ", simulated" if metrics["simulated"] else ""
+    filtered = f"; {metrics['filtered']:.1%} of the chips filtered" if "filtered" in metrics else ""
     typer.echo(
         f"{metrics['model']} on {metrics['dataset']} {split}: "
         f"f1 {metrics['f1']:.3f}, iou {metrics['iou']:.3f}, "
         f"precision {metrics['precision']:.3f}, recall {metrics['recall']:.3f} "
-        f"at {metrics['threshold']:g} ({metrics['n']:,} {metrics['unit']}s{simulated})"
+        f"at {metrics['threshold']:g} ({metrics['n']:,} {metrics['unit']}s{simulated}){filtered}"
     )
     typer.echo(str(out))

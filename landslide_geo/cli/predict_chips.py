@@ -39,6 +39,9 @@ def predict_chips(
     speckle_window: Annotated[
         int | None, typer.Option("--speckle-window", metavar="PX", help="Side of the filter's window (zindi).")
     ] = None,
+    no_filter: Annotated[
+        bool, typer.Option("--no-filter", help="Do not ask the model's filter before the network.")
+    ] = False,
 ) -> None:
     """Predict patches whose truth nobody has told, and write the answers as the challenges want them.
 
@@ -53,8 +56,11 @@ def predict_chips(
     found = predict_chips(
         model, dataset=dataset, root=root, out=out, split=split, threshold=threshold, tta=tta, prior=prior,
         probabilities=probabilities, options={name: value for name, value in given.items() if value is not None},
+        filter=not no_filter,
     )  # fmt: skip
+    filtered = "" if found.filtered is None else f"; {found.filtered:.1%} filtered"
     typer.echo(
         f"{found.chips:,} chips, {found.positive:,} with a landslide; mean spread over answers {found.spread:.4f}"
+        f"{filtered}"
     )
     typer.echo(str(out))

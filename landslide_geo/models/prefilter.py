@@ -142,6 +142,19 @@ class Prefilter:
         """What tells it from others."""
         return f"filter {self.manifest.sha256[:12]}"
 
+    def tiles(self, window: FloatArray) -> FloatArray:
+        """A window cut into tiles as large as the filter's chips; one that is smaller stays as it is.
+
+        Args:
+            window: (band, h, w).
+
+        Returns:
+            (N, band, y, x); the last tile of a row and column is shifted inward.
+        """
+        side = self.manifest.tile
+        rows, cols = (_starts(length, side) for length in window.shape[1:])
+        return np.stack([window[:, row : row + side, col : col + side] for row in rows for col in cols])
+
     def probabilities(self, windows: FloatArray) -> FloatArray:
         """How likely windows hold a landslide.
 
@@ -170,6 +183,11 @@ class Prefilter:
             if self._booster is None:
                 self._booster = _read(self.folder / TREES, self.manifest)
         return self._booster
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where tiles begin that cover a length."""
+    return [*range(0, length - side, side), length - side] if length > side else [0]
 
 
 def prefilter_files(folder: Path) -> list[Path]:

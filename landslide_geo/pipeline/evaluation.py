@@ -7,11 +7,20 @@ from typing import Any, Final, NamedTuple
 
 from landslide_geo.chips.split import Split
 from landslide_geo.errors import DatasetError, ParameterError
-from landslide_geo.models import Ensemble, Model, load_simplest
+from landslide_geo.models import Ensemble, Model, find_bundle, load_simplest
+from landslide_geo.models.prefilter import open_prefilter
 from landslide_geo.pipeline.prepare import DATASETS
 from landslide_geo.pipeline.training import decided
 from landslide_geo.processor import described
-from landslide_geo.training.evaluate import UNITS_COUNTED, Scores, histograms_of, require_symmetries
+from landslide_geo.training.evaluate import (
+    UNITS_COUNTED,
+    Passing,
+    Scores,
+    histograms_of,
+    passing,
+    require_symmetries,
+    task_of,
+)
 from landslide_geo.training.metrics import Counts, Histogram
 
 #: Stores of chips, whatever they were made from.
@@ -29,6 +38,7 @@ class Evaluation(NamedTuple):
         chips: with all their bands.
         model: as it was scored.
         each: counts of each chip at the threshold.
+        through: (N,) chips that its filter lets pass; none: no filter was asked.
     """
 
     metrics: dict[str, Any]
@@ -36,6 +46,7 @@ class Evaluation(NamedTuple):
     chips: Split
     model: Model | Ensemble
     each: list[Counts]
+    through: Passing | None
 
 
 def evaluate_model(
@@ -48,6 +59,7 @@ def evaluate_model(
     threshold: float | None = None,
     prior: float | None = None,
     decision: str | Path | None = None,
+    filter: bool = True,
 ) -> Evaluation:
     """Score a model or an ensemble.
 
@@ -60,8 +72,10 @@ def evaluate_model(
         threshold: on calibrated probability; none: the model's own.
         prior: expected share of landslide pixels; none keeps that of the calibration.
         decision: file of ``landslide calibrate`` whose calibration and threshold take the place of the model's own.
+        filter: ask the filter in the model's folder, where there is one: what it does not let pass is 0.
 
     Raises:
+        BundleError: there is no such model, or its filter is broken.
         DatasetError: no such dataset or split, or the folder is not laid out as the dataset is.
         ParameterError: the model takes other bands or units, or an option is out of range.
     """
@@ -75,8 +89,9 @@ def evaluate_model(
         found = decided(found, decision)
     chips = read_split(dataset, Path(root), split)
     used = found.threshold if threshold is None else threshold
+    through = passing_of(model, chips) if filter else None
     histogram, each = Histogram(), []
-    for own in histograms_of(found, chips, tta=tta, prior=prior):
+    for own in histograms_of(found, chips, tta=tta, prior=prior, through=through):
         histogram.include(own)
         each.append(own.at(used))
     if isinstance(found, Ensemble):
@@ -85,7 +100,7 @@ def evaluate_model(
     else:
         name, usual, seed = found.manifest.name, found.manifest.tta, found.manifest.training.seed
     metrics = Scores.of(histogram, threshold=used, patches=len(chips)).to_json() | {
-        "unit": UNITS_COUNTED[found.task if isinstance(found, Ensemble) else found.manifest.task],
+        "unit": UNITS_COUNTED[task_of(found)],
         "simulated": chips.simulated,
         "model": name,
         "model_sha256": found.sha256,
@@ -96,7 +111,26 @@ def evaluate_model(
         "seed": seed,
         "hardware": described(),
     }
-    return Evaluation(metrics, histogram, chips, found, each)
+    if through is not None:
+        metrics["filtered"] = share_filtered(through)
+    return Evaluation(metrics, histogram, chips, found, each, through)
+
+
+def passing_of(model: str | Path, chips: Split) -> Passing | None:
+    """Which chips the filter in a model's folder lets pass; none where it holds no filter.
+
+    Raises:
+        BundleError: there is no such model, or its filter is broken.
+        DatasetError: the chips lack a band that the filter looks at.
+        ParameterError: they have it in another unit.
+    """
+    prefilter = open_prefilter(find_bundle(model))
+    return None if prefilter is None else passing(prefilter, chips)
+
+
+def share_filtered(through: Passing) -> float:
+    """Share of the chips that a filter kept from the network."""
+    return round(float((~through).mean()), 5)
 
 
 def read_split(dataset: str, root: Path, split: str) -> Split:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from landslide_geo.errors import OutputError
 from landslide_geo.files import make_parent, replacing_folder
 from landslide_geo.models import BundleManifest, EnsembleManifest, find_bundle, open_ensemble, read_manifest
@@ -94,11 +97,10 @@ def write_evaluation(folder: Path, found: Evaluation) -> None:
 
 def _write_labelled(path: Path, found: Evaluation, about: About) -> None:
     from landslide_geo.report import labelled_samples as labelled
-    from landslide_geo.training.evaluate import probabilities
 
     shown = labelled.chosen(found.each)
     threshold = found.metrics["threshold"]
-    own = probabilities(found.model, found.chips.at(shown), tta=found.metrics["tta"], prior=found.metrics["prior"])
+    own = _said(found, shown)
     some = [
         labelled.LabelledSample.of(found.chips, index, probability.item(), counts=found.each[index])
         for index, probability in zip(shown, own, strict=True)
@@ -107,12 +109,21 @@ def _write_labelled(path: Path, found: Evaluation, about: About) -> None:
     labelled.draw_labelled(path, some, totals=totals, threshold=threshold, about=about)
 
 
-def _samples(found: Evaluation, shown: Sequence[int]) -> list[Sample]:
-    from landslide_geo.report.samples import Sample
+def _said(found: Evaluation, shown: Sequence[int]) -> NDArray[np.float32]:
+    """Probabilities of some chips, as they were scored; the prior is in them, so that the threshold means the same."""
     from landslide_geo.training.evaluate import probabilities
 
-    # One by one, as they were scored; the prior is in the probability, so that the threshold means the same.
-    own = probabilities(found.model, found.chips.at(shown), tta=found.metrics["tta"], prior=found.metrics["prior"])
+    through = None if found.through is None else found.through[list(shown)]
+    metrics = found.metrics
+    return probabilities(
+        found.model, found.chips.at(shown), tta=metrics["tta"], prior=metrics["prior"], through=through
+    )
+
+
+def _samples(found: Evaluation, shown: Sequence[int]) -> list[Sample]:
+    from landslide_geo.report.samples import Sample
+
+    own = _said(found, shown)
     bands, threshold = found.model.bands, found.metrics["threshold"]
     return [
         Sample.of(found.chips, index, probability, bands=bands, threshold=threshold)

@@ -18,8 +18,8 @@ from landslide_geo.chips.split import Split
 from landslide_geo.errors import MissingExtraError, OutputError, ParameterError
 from landslide_geo.files import replacing_folder, write_text
 from landslide_geo.models import Ensemble, Model, load_simplest
-from landslide_geo.pipeline.evaluation import CHIPS, read_split
-from landslide_geo.training.evaluate import Answer, answer, batches, require_symmetries
+from landslide_geo.pipeline.evaluation import CHIPS, passing_of, read_split, share_filtered
+from landslide_geo.training.evaluate import Answer, answer, batches, require_symmetries, task_of
 
 #: Readers of what is to be predicted, by dataset.
 UNLABELLED: Final[dict[str, Callable[..., Collection]]] = {
@@ -36,17 +36,20 @@ class Predicted:
         chips: how many.
         positive: how many of them hold a landslide.
         spread: mean standard deviation over members and symmetries.
+        filtered: share of the chips that the model's filter kept from it; none: no filter was asked.
     """
 
     chips: int
     positive: int
     spread: float
+    filtered: float | None = None
 
 
 def predict_chips(
     model: str | Path, *, dataset: str, root: str | Path, out: str | Path, split: str = "test",
     threshold: float | None = None, tta: int | None = None, prior: float | None = None,
     probabilities: str | Path | None = None, options: dict[str, Any] | None = None,
+    filter: bool = True,
 ) -> Predicted:  # fmt: skip
     """Predict chips and write the answers.
 
@@ -61,9 +64,10 @@ def predict_chips(
         prior: expected share of landslides; none keeps that of the calibration.
         probabilities: table (CSV) to write beside it: id, probability (of a mask its mean) and spread.
         options: of the dataset's reader, as for ``landslide prepare``.
+        filter: ask the filter in the model's folder, where there is one: what it does not let pass is 0.
 
     Raises:
-        BundleError: there is no such model.
+        BundleError: there is no such model, or its filter is broken.
         DatasetError: the chips are not there, broken, or lack a band.
         OutputError: the result cannot be written, or a folder of masks holds something already.
         ParameterError: no such dataset, or a number is out of range.
@@ -72,7 +76,7 @@ def predict_chips(
     if threshold is not None and not 0 < threshold < 1:
         raise ParameterError(f"threshold {threshold}: give a probability between 0 and 1")
     found = load_simplest(model)
-    out, outlines = Path(out), _task(found) == "segmentation"
+    out, outlines = Path(out), task_of(found) == "segmentation"
     if outlines:
         _require_new(out)
     used = found.threshold if threshold is None else threshold
@@ -80,8 +84,11 @@ def predict_chips(
     ids: list[str] = []
     rows: list[tuple[float, float]] = []
     masks: list[NDArray[np.bool_]] = []
+    passed: list[NDArray[np.bool_]] = []
     for part in parts:
-        said = answer(found, part, tta=tta, prior=prior)
+        through = passing_of(model, part) if filter else None
+        passed += [] if through is None else [through]
+        said = answer(found, part, tta=tta, prior=prior, through=through)
         ids += part.ids.tolist()
         rows += _means(said)
         masks += [one >= used for one in said.probability]
@@ -93,7 +100,8 @@ def predict_chips(
     if probabilities is not None:
         lines = ((id, f"{p:.6f}", f"{s:.6f}") for id, (p, s) in zip(ids, rows, strict=True))
         _write_table(Path(probabilities), ("id", "probability", "spread"), lines)
-    return Predicted(len(ids), sum(positive), float(np.mean([spread for _, spread in rows])))
+    share = share_filtered(np.concatenate(passed)) if passed else None
+    return Predicted(len(ids), sum(positive), float(np.mean([spread for _, spread in rows])), share)
 
 
 def _parts(model: Model | Ensemble, dataset: str, root: Path, split: str, options: dict[str, Any]) -> Iterator[Split]:
@@ -113,10 +121,6 @@ def _parts(model: Model | Ensemble, dataset: str, root: Path, split: str, option
         raise ParameterError(f"{', '.join(options)}: {dataset} has no such option; leave it out") from None
     for number, part in enumerate(collection.batches("test", labels=True)):
         yield Split.of(f"{root}, part {number}", [part])
-
-
-def _task(model: Model | Ensemble) -> str:
-    return model.task if isinstance(model, Ensemble) else model.manifest.task
 
 
 def _means(said: Answer) -> list[tuple[float, float]]:

@@ -22,6 +22,7 @@ from landslide_geo.chips.split import Split
 from landslide_geo.config import FixedParams, Normalisation
 from landslide_geo.errors import ParameterError
 from landslide_geo.models import Ensemble, Model
+from landslide_geo.models.prefilter import Prefilter
 from landslide_geo.models.voting import Poll, Settle
 from landslide_geo.scene.stretch import normalised
 from landslide_geo.training.calibration import calibrate_histogram, expected_calibration_error
@@ -31,6 +32,9 @@ Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 #: What is counted, by task.
 UNITS_COUNTED: Final = {"segmentation": "pixel", "classification": "chip"}
+#: For each chip whether a filter lets it pass.
+Passing = npt.NDArray[np.bool_]
+
 #: Chips per call of a network.
 _BATCH = 16
 
@@ -163,7 +167,36 @@ class Answer(NamedTuple):
     spread: npt.NDArray[np.float32]
 
 
-def answer(model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None) -> Answer:
+def passing(prefilter: Prefilter, chips: Split) -> Passing:
+    """Which chips a filter lets pass. A chip larger than its own is cut into such, and the likeliest of them decides.
+
+    Returns:
+        (N,); true for a chip of which nothing is known, as nothing is said of it.
+
+    Raises:
+        DatasetError: the chips lack a band that the filter looks at.
+        ParameterError: they have it in another unit.
+    """
+    own = chips.taking(prefilter.bands)
+    for band, unit in zip(prefilter.manifest.bands, own.units, strict=True):
+        if not unit_fits(unit, band.unit):
+            raise ParameterError(
+                f"the filter takes {band.name} in {band.unit}; {chips.name} has it in {unit}; take other chips, or "
+                "leave the filter out with --no-filter"
+            )
+    likeliest = []
+    for index in range(len(own)):
+        tiles = prefilter.tiles(own.image(index))
+        known = np.isfinite(tiles).any(axis=(1, 2, 3))
+        likeliest.append(prefilter.probabilities(tiles[known]).max() if known.any() else np.float32(1))
+    found: Passing = np.array(likeliest, np.float32) >= np.float32(prefilter.threshold)
+    return found
+
+
+def answer(
+    model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None,
+    through: Passing | None = None,
+) -> Answer:  # fmt: skip
     """Calibrated probabilities of some chips; of an ensemble the weighted mean.
 
     Args:
@@ -171,11 +204,14 @@ def answer(model: Model | Ensemble, chips: Split, *, tta: int | None = None, pri
         chips: few enough to be held in memory; `batches` cuts them.
         tta: symmetries that each member is averaged over; none: the model's own.
         prior: expected share of landslides; none keeps that of the calibration.
+        through: (N,) chips that the network is asked about, by `passing`; the others are 0 throughout. None: all.
 
     Raises:
         DatasetError: the chips lack a band.
         ParameterError: their units are others than those the model was trained on.
     """
+    if through is not None and not through.all():
+        return _partly(model, chips, through, tta=tta, prior=prior)
     members: list[tuple[Model, float, Settle]]
     if isinstance(model, Model):
         members = [(model, 1.0, partial(model.calibrate, prior=prior))]
@@ -192,11 +228,21 @@ def answer(model: Model | Ensemble, chips: Split, *, tta: int | None = None, pri
     return Answer(poll.mean, poll.spread)
 
 
+def _partly(model: Model | Ensemble, chips: Split, through: Passing, *, tta: int | None, prior: float | None) -> Answer:
+    side = 1 if task_of(model) == "classification" else chips.size
+    whole = Answer(*(np.zeros((len(chips), side, side), np.float32) for _ in range(2)))
+    if through.any():
+        some = answer(model, chips.at(np.flatnonzero(through).tolist()), tta=tta, prior=prior)
+        whole.probability[through], whole.spread[through] = some
+    return whole
+
+
 def probabilities(
-    model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None
-) -> npt.NDArray[np.float32]:
+    model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None,
+    through: Passing | None = None,
+) -> npt.NDArray[np.float32]:  # fmt: skip
     """The probabilities of `answer`."""
-    return answer(model, chips, tta=tta, prior=prior).probability
+    return answer(model, chips, tta=tta, prior=prior, through=through).probability
 
 
 def histogram_of(
@@ -210,10 +256,11 @@ def histogram_of(
 
 
 def histograms_of(
-    model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None
-) -> Iterator[Histogram]:
-    """The same for each chip, in their order; their sum is what `histogram_of` gives."""
-    if isinstance(model, Model) and prior is None:
+    model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None,
+    through: Passing | None = None,
+) -> Iterator[Histogram]:  # fmt: skip
+    """The same for each chip, in their order; their sum is what `histogram_of` gives where all of them pass."""
+    if isinstance(model, Model) and prior is None and through is None:
         # A bin moves as a whole: 2000 of them are calibrated instead of all pixels.
         manifest = model.manifest
         over = manifest.tta if tta is None else tta
@@ -222,9 +269,11 @@ def histograms_of(
             for one in _counted(raw, part):
                 yield calibrate_histogram(one, manifest.calibration)
         return
-    task = model.manifest.task if isinstance(model, Model) else model.task
-    for part in batches(truth_for(task, chips)):
-        yield from _counted(probabilities(model, part, tta=tta, prior=prior), part)
+    start = 0
+    for part in batches(truth_for(task_of(model), chips)):
+        own = None if through is None else through[start : start + len(part)]
+        start += len(part)
+        yield from _counted(probabilities(model, part, tta=tta, prior=prior, through=own), part)
 
 
 def score(
@@ -262,6 +311,11 @@ def own_bands(model: Model, chips: Split) -> Split:
                     f"model {model.manifest.name!r} takes {band.name} in {band.unit}; these chips have it in {unit}"
                 )
     return own
+
+
+def task_of(model: Model | Ensemble) -> str:
+    """``segmentation`` or ``classification``."""
+    return model.manifest.task if isinstance(model, Model) else model.task
 
 
 def truth_for(task: str, chips: Split) -> Split:
