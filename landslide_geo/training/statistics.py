@@ -28,7 +28,7 @@ def settled(params: Normalisation, chips: Split) -> Normalisation:
         chips: for training; their valid pixels count.
 
     Raises:
-        DatasetError: a band is constant, or nothing is valid.
+        DatasetError: a band is constant or not known anywhere, or nothing is valid.
         ParameterError: what is given is for another number of bands, or no band has published statistics in its unit.
     """
     given = params.gains if isinstance(params, StretchParams) else params.centre
@@ -47,6 +47,8 @@ def settled(params: Normalisation, chips: Split) -> Normalisation:
             centre.append(published[name][0])
             scale.append(published[name][1])
             continue
+        if np.isnan(mean):
+            raise DatasetError(f"{chips.name}: no pixel of band {name} is valid; train without it")
         if not largest > least:
             raise DatasetError(f"{chips.name}: band {name} is the same everywhere; train without it")
         if params.how == "imagenet" and name in IMAGENET:
@@ -86,25 +88,29 @@ def _bigearthnet(chips: Split) -> dict[str, tuple[float, float]]:
 
 
 def _moments(chips: Split) -> NDArray[np.float64]:
-    """(band, 4) mean, standard deviation, least and largest value over the valid pixels of all chips."""
+    """(band, 4) mean, standard deviation, least and largest value over the valid pixels of all chips.
+
+    Each band has pixels of its own: of chips with labels one sensor may be known where another is not. A band of which
+    nothing is known has NaN and infinities.
+    """
     bands = len(chips.bands)
-    count, total, squares = 0, np.zeros(bands), np.zeros(bands)
+    count, total, squares = np.zeros(bands), np.zeros(bands), np.zeros(bands)
     least, largest = np.full(bands, np.inf), np.full(bands, -np.inf)
-    offset = None
+    offset = np.full(bands, np.nan)
     for index in range(len(chips)):
-        image = chips.image(index)
-        values = image[:, np.isfinite(image[0])].astype(np.float64)
-        if not values.shape[1]:
-            continue
-        if offset is None:
-            offset = values.mean(axis=1)  # large means would cost the variance its digits
-        moved = values - offset[:, None]
-        count += values.shape[1]
-        total += moved.sum(axis=1)
-        squares += (moved**2).sum(axis=1)
-        least, largest = np.minimum(least, values.min(axis=1)), np.maximum(largest, values.max(axis=1))
-    if offset is None:
+        for band, image in enumerate(chips.image(index)):
+            values = image[np.isfinite(image)].astype(np.float64)
+            if not values.size:
+                continue
+            if not count[band]:
+                offset[band] = values.mean()  # large means would cost the variance its digits
+            moved = values - offset[band]
+            count[band] += values.size
+            total[band] += moved.sum()
+            squares[band] += (moved**2).sum()
+            least[band], largest[band] = min(least[band], values.min()), max(largest[band], values.max())
+    if not count.any():
         raise DatasetError(f"{chips.name}: no pixel is valid")
-    mean = total / count
-    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    mean = total / np.maximum(count, 1)
+    deviation = np.sqrt(np.maximum(squares / np.maximum(count, 1) - mean**2, 0))
     return np.stack([mean + offset, deviation, least, largest], axis=1)

@@ -70,3 +70,30 @@ def test_a_constant_band_is_named() -> None:
         settled(FixedParams(), replace(CHIPS, images=flat))
     with pytest.raises(DatasetError, match="no pixel is valid"):
         settled(FixedParams(), replace(CHIPS, images=np.full_like(flat, np.nan)))
+
+
+@pytest.mark.parametrize("how", ["mean_std", "range"])
+def test_each_band_counts_where_it_is_known_itself(how: str) -> None:
+    labelled = CHIPS.as_labelled()
+    images = labelled.images.copy()
+    images[0, 0] = np.nan  # a chip without the first band
+    images[1, 1, :, :9] = np.nan
+    images[2:, 2, 5] = np.nan
+    images[3] = np.nan  # and one without any
+    known = [band[np.isfinite(band)].astype(np.float64) for band in images.swapaxes(0, 1)]
+    found = settled(FixedParams(how=how), replace(labelled, images=images))
+    if how == "range":
+        expected = [(values.min(), np.ptp(values)) for values in known]
+    else:
+        expected = [(values.mean(), values.std()) for values in known]
+    np.testing.assert_allclose(np.transpose([found.centre, found.scale]), expected, rtol=1e-5)
+
+
+def test_a_band_that_is_known_nowhere_is_named() -> None:
+    images = CHIPS.images.copy()
+    images[:, 1] = np.nan
+    blind = replace(CHIPS.as_labelled(), images=images)
+    with pytest.raises(DatasetError, match="no pixel of band green is valid; train without it"):
+        settled(FixedParams(), blind)
+    blind = replace(blind, bands=("elevation", "red", "slope"), units=("m", "digital number", "degrees"))
+    assert settled(FixedParams(how="bigearthnet"), blind).centre[1] == pytest.approx(588.4096)
