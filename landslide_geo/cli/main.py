@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from landslide_geo.cli import (
+    ablate,
     chips,
     compare,
     demo,
@@ -86,6 +87,7 @@ for name, function in (
     ("ensemble", ensemble.ensemble),
     ("prefilter", prefilter.prefilter),
     ("study", study.study),
+    ("ablate", ablate.ablate),
     ("evaluate", evaluate.evaluate),
     ("explain", explain.explain),
     ("predict-chips", predict_chips.predict_chips),

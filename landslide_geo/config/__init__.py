@@ -16,7 +16,7 @@ from landslide_geo.config.normalising import (
     StretchParams,
 )
 from landslide_geo.config.prefilter import PrefilterParams
-from landslide_geo.config.project import PipelineParams, load_params
+from landslide_geo.config.project import AblationParams, PipelineParams, load_params
 from landslide_geo.config.scanning import Backend, Precision, ScanParams, VectorizeParams
 from landslide_geo.config.training import TrainParams
 
@@ -25,6 +25,7 @@ __all__ = [
     "DIGITAL_NUMBER",
     "GENTLE",
     "L4S_GAINS",
+    "AblationParams",
     "AugmentParams",
     "Backend",
     "ChipParams",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from landslide_geo.config.base import Params, validated
 from landslide_geo.config.prefilter import PrefilterParams
@@ -56,6 +56,30 @@ class EnsembleParams(Params):
     split: str = Field("test", description="of these chips")
 
 
+class AblationParams(Params):
+    """The system without one of its parts."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="of the experiments, before their seed")
+    group: str = Field(description="what it is a part of: one without `set` in each is the whole system")
+    set: tuple[str, ...] = Field((), description="parameters that make the difference, NAME=VALUE")
+    target: str | tuple[str, ...] = Field(description="stages to run, as dvc names them")
+    metric: str = Field(description="JSON file that they write, with f1 in it")
+
+    @field_validator("set")
+    @classmethod
+    def _assign(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for given in value:
+            name, equals, _ = given.partition("=")
+            if not name or not equals:
+                raise ValueError(f"{given!r}: write NAME=VALUE, as in train.lr=0.01")
+        return value
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Stages to run."""
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+
 class CalibrateParams(Params):
     """Calibration of trained models."""
 
@@ -79,6 +103,7 @@ class PipelineParams(Params):
     runs: tuple[RunParams, ...] = Field((), description="trainings")
     filters: tuple[FilterParams, ...] = Field((), description="filters to train")
     ensembles: tuple[EnsembleParams, ...] = Field((), description="runs to put together")
+    ablations: tuple[AblationParams, ...] = Field((), description="what each part of a system is worth")
     calibrate: CalibrateParams = CalibrateParams()
     prefilter: PrefilterParams = PrefilterParams()
     scan: SceneParams = SceneParams()

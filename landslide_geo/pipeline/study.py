@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from landslide_geo.errors import MissingExtraError, ParameterError
+from landslide_geo.pipeline.experiments import dvc, last_line, parameter
+from landslide_geo.pipeline.experiments import score as read_score
 
 
 @dataclass(frozen=True)
@@ -106,13 +102,13 @@ def search(
         nonlocal complaint
         values = {choice.name: _proposed(choice, proposal) for choice in choices}
         changes = [
-            part for name, value in values.items() for part in ("--set-param", f"{_named(folder, name)}={value}")
+            part for name, value in values.items() for part in ("--set-param", f"{parameter(folder, name)}={value}")
         ]
         (folder / metric).unlink(missing_ok=True)  # an old score is no score
-        out = _dvc(folder, "exp", "run", *changes, *([target] if target else []))
-        score = _score(folder / metric, key) if out.returncode == 0 else None
+        out = dvc(folder, "exp", "run", *changes, *([target] if target else []))
+        score = read_score(folder / metric, key) if out.returncode == 0 else None
         if score is None:
-            complaint = _last_line(out.stderr or out.stdout)
+            complaint = last_line(out.stderr or out.stdout)
         named = re.search(r"Ran experiment\(s\): (\S+)", out.stdout)
         done.append(Trial(named[1] if named else "", values, score))
         report(done[-1])
@@ -126,20 +122,9 @@ def search(
     if not succeeded:
         raise ParameterError(f"no trial succeeded; the last one said: {complaint}")
     best = max(succeeded, key=lambda trial: trial.score or 0.0)
-    if best.experiment and (applied := _dvc(folder, "exp", "apply", best.experiment)).returncode:
-        raise ParameterError(f"{best.experiment} was best and could not be applied: {_last_line(applied.stderr)}")
+    if best.experiment and (applied := dvc(folder, "exp", "apply", best.experiment)).returncode:
+        raise ParameterError(f"{best.experiment} was best and could not be applied: {last_line(applied.stderr)}")
     return done
-
-
-def _named(folder: Path, name: str) -> str:
-    """What DVC calls a parameter: one that the file lacks is added with a plus."""
-    try:
-        place: Any = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-        for part in name.split("."):
-            place = place[part]
-    except (OSError, KeyError, TypeError, yaml.YAMLError):
-        return f"+{name}"
-    return name
 
 
 def _proposed(choice: Choice, proposal: Any) -> Any:
@@ -149,25 +134,3 @@ def _proposed(choice: Choice, proposal: Any) -> Any:
     if choice.whole:
         return proposal.suggest_int(choice.name, int(choice.low), int(choice.high), log=choice.log)
     return proposal.suggest_float(choice.name, choice.low, choice.high, log=choice.log)
-
-
-def _dvc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # The stages call `landslide`, which is to be the one of this environment.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
-    )
-
-
-def _score(path: Path, key: str) -> float | None:
-    try:
-        return float(json.loads(path.read_text(encoding="utf-8"))[key])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().startswith(("error", "landslide"))]
-    return (errors or lines or ["nothing"])[-1]

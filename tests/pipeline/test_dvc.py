@@ -20,6 +20,7 @@ from landslide_geo.inventory import write_geopackage
 from landslide_geo.inventory.geopackage import read_inventory
 from landslide_geo.models import build
 from landslide_geo.models.modalities import NEED_CHANNELS, arguments_of
+from landslide_geo.pipeline.experiments import assignment
 from landslide_geo.pipeline.review import import_review
 
 pytest.importorskip("dvc", reason="the extra 'train' is not installed")
@@ -118,7 +119,7 @@ def test_repro_of_the_smoke_profile_goes_from_nothing_to_polygons(checkout):
 
 def test_profiles_are_whole_and_edited_parameters_are_not_lost(tmp_path, capsys):
     out = tmp_path / "params.yaml"
-    for name in ("smoke", "cpu", "gpu", "zindi"):
+    for name in ("smoke", "sensors", "cpu", "gpu", "zindi"):
         assert run(["profile", name, "--out", str(out)]) == 0
         params = load_params(out)
         assert params.profile == name
@@ -145,5 +146,29 @@ def test_profiles_are_whole_and_edited_parameters_are_not_lost(tmp_path, capsys)
     assert out.read_text().endswith("# mine\n")
     assert run(["profile", "smoke", "--out", str(out), "--overwrite"]) == 0
     assert run(["profile", "tpu", "--out", str(out)]) == 2
-    assert "no profile 'tpu'; there are: cpu, gpu, smoke, zindi" in capsys.readouterr().err
+    assert "no profile 'tpu'; there are: cpu, gpu, sensors, smoke, zindi" in capsys.readouterr().err
     assert (ROOT / "params.yaml").read_text() == (ROOT / "landslide_geo/config/profiles/smoke.yaml").read_text()
+
+
+def test_ablations_of_the_profile_change_what_they_say(tmp_path):
+    from dvc.utils.hydra import apply_overrides
+
+    out = tmp_path / "params.yaml"
+    assert run(["profile", "sensors", "--out", str(out)]) == 0
+    params, text = load_params(out), out.read_text()
+    assert all("--seed" not in one.options for one in params.runs), "it would win over train.seed"
+    assert {one.group for one in params.ablations} == {"attention_fusion", "multimodal_fpn", "pyramid"}
+    metrics = {f"evaluate@run{i}": one.name for i, one in enumerate(params.runs)}
+    metrics |= {f"evaluate-ensemble@ensemble{i}": one.name for i, one in enumerate(params.ensembles)}
+    for one in params.ablations:
+        assert one.metric == f"metrics/{metrics[one.target]}.json"
+        out.write_text(text)
+        apply_overrides(out, [assignment(tmp_path, given) for given in ("train.seed=7", *one.set)])
+        changed = load_params(out)
+        assert {changed.training(run.model).seed for run in params.runs} == {7}
+        whole = params.model_copy(update={"train": changed.train})
+        assert (changed != whole) == bool(one.set)
+    out.write_text(text)
+    (change,) = next(one.set for one in params.ablations if one.name == "pyramid-no-filter")
+    apply_overrides(out, [assignment(tmp_path, change)])
+    assert "--prefilter" not in load_params(out).ensembles[1].options
