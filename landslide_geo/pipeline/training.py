@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from pydantic import ValidationError
 
 from landslide_geo.chips.augment import TTA_SYMMETRIES
 from landslide_geo.chips.split import Split
-from landslide_geo.chips.splits import SPLITS, folded
+from landslide_geo.chips.splits import SPLITS
 from landslide_geo.config import TrainParams, first_problem, validated
-from landslide_geo.errors import DatasetError, MissingExtraError, OutputError, ParameterError
+from landslide_geo.errors import MissingExtraError, OutputError, ParameterError
 from landslide_geo.files import remove_folder, write_text
 from landslide_geo.models import (
     Bundle,
@@ -42,6 +43,7 @@ from landslide_geo.training.evaluate import (
     require_symmetries,
     truth_for,
 )
+from landslide_geo.training.folds import folds_of
 from landslide_geo.training.out_of_fold import Predictions
 from landslide_geo.training.package import draft, finish, rounded
 from landslide_geo.training.statistics import settled
@@ -73,7 +75,7 @@ def train_model(
         options: of ``landslide train`` beside folders, for the command that the bundle names.
 
     Raises:
-        DatasetError: the chips do not fit together, or there are none.
+        DatasetError: the chips do not fit together, there are none, or a fold has landslides only or none.
         MissingExtraError: a network is to be trained and Lightning is not installed.
         OutputError: the folder cannot be written.
         ParameterError: parameters do not fit the machine.
@@ -237,13 +239,13 @@ def _labelled(data: Path, params: TrainParams) -> tuple[Split, Split]:
         training = training.taking(params.bands)
     if params.fold is None:
         return training, truth_for(about, Split.read(data / "validation.zarr").taking(training.bands))
-    of = folded(training.blocks.tolist(), training.has_landslide().tolist(), folds=params.folds, seed=params.fold_seed)
-    own = [index for index, fold in enumerate(of) if fold == params.fold]
-    if not own or len(own) == len(of):
-        raise DatasetError(f"{training.name}: too few blocks of chips for {params.folds} folds; ask for fewer")
+    of = folds_of(
+        training, folds=params.folds, seed=params.fold_seed, both=about == "classification",
+        remedy="set fewer train.folds in params.yaml, or prepare more chips",
+    )  # fmt: skip
+    own = np.flatnonzero(of == params.fold)
     name = f"{training.name}, fold {params.fold} of {params.folds}"
-    others = [index for index, fold in enumerate(of) if fold != params.fold]
-    return training.at(others), replace(training.at(own), name=name)
+    return training.at(np.flatnonzero(of != params.fold)), replace(training.at(own), name=name)
 
 
 def _check_size(network: nn.Module, chips: Split, architecture: str) -> None:

@@ -7,7 +7,6 @@ The trees that are kept are grown on all training chips. So what they do to othe
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
@@ -16,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landslide_geo.chips.split import Split
-from landslide_geo.chips.splits import folded
 from landslide_geo.config import PrefilterParams
 from landslide_geo.errors import DatasetError
 from landslide_geo.models.features import Features
 from landslide_geo.models.prefilter import Screening
+from landslide_geo.training.folds import folds_of
 from landslide_geo.training.metrics import Histogram
 
 if TYPE_CHECKING:
@@ -140,17 +139,7 @@ def _folds(chips: Split, labels: BoolArray, params: PrefilterParams) -> IntArray
             raise DatasetError(
                 f"{chips.name}: holds no chip {what} a landslide; a filter learns from both, take other chips"
             )
-    folds = np.array(
-        folded(chips.blocks.tolist(), labels.tolist(), folds=params.folds, seed=params.seed), dtype=np.int64
-    )
-    for wanted, what in ((True, "with"), (False, "without")):
-        held = Counter(folds[labels == wanted].tolist())
-        if lacking := [fold for fold in range(params.folds) if not held[fold]]:
-            raise DatasetError(
-                f"{chips.name}: fold {lacking[0]} of {params.folds} has no chip {what} a landslide, as only "
-                f"{len(set(chips.blocks[labels == wanted].tolist()))} blocks have any; ask for fewer --folds"
-            )
-    return folds
+    return folds_of(chips, folds=params.folds, seed=params.seed, remedy="ask for fewer --folds")
 
 
 def _grown(values: FloatArray, labels: BoolArray, names: tuple[str, ...], params: PrefilterParams) -> Booster:

@@ -39,9 +39,9 @@ models:
 """
 
 
-def chips(count: int, seed: int):
+def chips(count: int, seed: int, *, blocks: int = 8):
     """With a red square or without; no masks, one label each."""
-    rows = [batch(count // 2, seed + i, landslides=bool(i), simulated=False) for i in range(2)]
+    rows = [batch(count // 2, seed + i, landslides=bool(i), simulated=False, blocks=blocks) for i in range(2)]
     labelled = [
         part.drop_vars("mask").assign(label=("chip", np.full(count // 2, i, np.uint8))) for i, part in enumerate(rows)
     ]
@@ -175,3 +175,16 @@ def test_networks_that_outline_need_masks(made: Path, capsys: pytest.CaptureFixt
     assert command(made, "evaluate", "--model", "default", "--dataset", "chips", "--root", "@chips", "--split", "test",
                    "--out", "@none.json") == 2  # fmt: skip
     assert "labels and no masks" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fold", ["0", "1"])
+def test_a_fold_of_one_class_is_told_before_training(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fold: str
+) -> None:
+    store.write(tmp_path / "one/train.zarr", chips(16, 0, blocks=1))
+    out = tmp_path / "runs/tiny"
+    assert run(["train", "--data", str(tmp_path / "one"), "--params", str(folder / "params.yaml"), "--model", "tiny",
+                "--fold", fold, "--out", str(out)]) == 2  # fmt: skip
+    said = capsys.readouterr().err
+    assert "train.zarr: fold 1 of 2 has no chip with a landslide, as only 1 block has any; set fewer" in said
+    assert not (tmp_path / "runs").exists()
