@@ -38,16 +38,9 @@ class TileFilter:
 
     def _likeliest(self, window: FloatArray) -> float:
         """(band, h, w) → probability of its likeliest tile, NaN where nothing is known."""
-        side = self._prefilter.manifest.tile
-        corners = [(row, col) for row in starts(window.shape[1], side) for col in starts(window.shape[2], side)]
-        tiles = unmarked(np.stack([window[:, row : row + side, col : col + side] for row, col in corners]))
+        tiles = unmarked(self._prefilter.tiles(window))
         known = np.isfinite(tiles).any(axis=(1, 2, 3))  # empty places of a batch cost nothing
         return float(self._prefilter.probabilities(tiles[known]).max()) if known.any() else float("nan")
-
-
-def starts(length: int, side: int) -> list[int]:
-    """Where tiles begin that cover a length; the last one is shifted inward."""
-    return [*range(0, length - side, side), length - side] if length > side else [0]
 
 
 def screen_of(prefilter: Prefilter, channels: slice) -> Screen:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from landslide_geo.bands import EITHER
 from landslide_geo.config import first_problem
 from landslide_geo.errors import BundleError
 from landslide_geo.files import replacing
@@ -152,7 +153,7 @@ class Prefilter:
             (N, band, y, x); the last tile of a row and column is shifted inward.
         """
         side = self.manifest.tile
-        rows, cols = (_starts(length, side) for length in window.shape[1:])
+        rows, cols = (starts(length, side) for length in window.shape[1:])
         return np.stack([window[:, row : row + side, col : col + side] for row in rows for col in cols])
 
     def probabilities(self, windows: FloatArray) -> FloatArray:
@@ -185,8 +186,8 @@ class Prefilter:
         return self._booster
 
 
-def _starts(length: int, side: int) -> list[int]:
-    """Where tiles begin that cover a length."""
+def starts(length: int, side: int) -> list[int]:
+    """Where tiles begin that cover a length; the last one is shifted inward."""
     return [*range(0, length - side, side), length - side] if length > side else [0]
 
 
@@ -204,17 +205,37 @@ def open_prefilter(folder: Path) -> Prefilter | None:
     return Prefilter.load(folder) if prefilter_files(folder) else None
 
 
-def require_bands(source: Path, bands: Sequence[str], *, of: str) -> Prefilter:
-    """A filter for a model: what can be mapped must not depend on it, so it sees bands that the model sees too.
+def require_bands(source: Path, bands: Sequence[InputBand], *, gsd_m: tuple[float, float], of: str) -> Prefilter:
+    """A filter for a model: what can be mapped must not depend on it, so it sees what the model sees too.
+
+    Args:
+        source: folder of the filter.
+        bands: of the model; an ensemble's members may have one in several units.
+        gsd_m: range of the model's pixels in metres; low above high says nothing.
+        of: the model's name.
 
     Raises:
-        BundleError: there is no filter, it is broken, or it looks at other bands.
+        BundleError: there is no filter, it is broken, or it looks at other bands, units or pixels.
     """
     found = Prefilter.load(source)
-    if strange := [name for name in found.bands if name not in bands]:
+    names = list(dict.fromkeys(band.name for band in bands))
+    told = f"{source / MANIFEST}: the filter"
+    if strange := [name for name in found.bands if name not in names]:
         raise BundleError(
-            f"{source / MANIFEST}: the filter looks at {', '.join(strange)}, which {of} does not (it has "
-            f"{', '.join(bands)}); train one with landslide prefilter --bands"
+            f"{told} looks at {', '.join(strange)}, which {of} does not (it has {', '.join(names)}); train one with "
+            "landslide prefilter --bands"
+        )
+    for band in found.manifest.bands:
+        units = {own.unit for own in bands if own.name == band.name}
+        if band.unit not in units and not any(unit == EITHER or unit.startswith("any ") for unit in units):
+            raise BundleError(
+                f"{told} takes {band.name} in {band.unit}, and {of} in {' or '.join(sorted(units))}; train one on the "
+                "model's chips"
+            )
+    gsd, (low, high) = found.manifest.gsd_m, gsd_m
+    if gsd is not None and low <= high and not low <= gsd <= high:
+        raise BundleError(
+            f"{told} is of pixels of {gsd:g} m, and {of} of {low:g} to {high:g} m; train one on chips of such pixels"
         )
     return found
 

@@ -79,7 +79,7 @@ def write_ablations(folder: Path, found: Sequence[Measured]) -> None:
     write_rows(folder / WRITTEN[0], found)
     write_text(folder / WRITTEN[1], table(found))
     data = sorted({f"{one.data}, {one.n:,} {one.unit}s" for one in found})
-    about = About("systems without a part", "; ".join(data), simulated=any(one.simulated for one in found))
+    about = About("the whole and what lacks a part", "; ".join(data), simulated=any(one.simulated for one in found))
     draw_ablations(folder / WRITTEN[2], found, about=about)
 
 

@@ -112,12 +112,12 @@ def draw_ablations(path: Path, found: Sequence[Measured], *, about: About) -> No
     groups = grouped(found)
     seeds, units = sorted({one.seed for one in found}), sorted({one.unit for one in found})
     heights = [_ROW * len(systems) for systems in groups.values()]
-    body = sum(heights) + _GAP * len(groups) + 0.45
+    body = sum(heights) + _GAP * len(groups) + 0.38
     told = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
     title = f"What each part is worth: F1 of {' and '.join(f'{unit}s' for unit in units)}, {told}"
     sheet = Sheet(_WIDTH, body, title=title, about=about)
     least, most = _limits([one.f1 for one in found])
-    top = body - 0.05
+    top = body + 0.15  # the first group needs no space above its name
     for number, ((group, systems), height) in enumerate(zip(groups.items(), heights, strict=True)):
         top -= _GAP
         sheet.text(0.25, top + 0.1, group, fontsize=10, fontweight="bold")
@@ -133,7 +133,7 @@ def draw_ablations(path: Path, found: Sequence[Measured], *, about: About) -> No
             axes.plot((middle, middle), (place - 0.33, place + 0.33), color=colour, linewidth=2.4, zorder=3)
             axes.plot(scores, [place] * len(scores), "o", color=colour, markersize=5.5, markeredgecolor="white",
                       markeredgewidth=0.7, zorder=4, clip_on=False)  # fmt: skip
-            difference = "whole" if own[0].whole else f"{middle - mean:+.3f}"
+            difference = "whole" if own[0].whole else f"{middle - mean:+.3f}".replace("-", "\u2212")
             axes.text(1.03, place, f"{middle:.3f}   {difference}", fontsize=8.5, color=INK, va="center",
                       transform=axes.get_yaxis_transform())  # fmt: skip
         axes.set_yticks(range(len(systems)), [shortened(name, 24) for name in systems], fontsize=8.5, color=INK)

@@ -18,9 +18,9 @@ from landslide_geo.config import FixedParams, PrefilterParams
 from landslide_geo.errors import ParameterError
 from landslide_geo.inference.cluster import Parcel
 from landslide_geo.inference.normalise import Normalised, NormalisedSource, Raw, marked, scene_statistics, unmarked
-from landslide_geo.inference.screening import TileFilter, raw_bands, screen_of, starts
+from landslide_geo.inference.screening import TileFilter, raw_bands, screen_of
 from landslide_geo.models.manifest import InputBand
-from landslide_geo.models.prefilter import Prefilter
+from landslide_geo.models.prefilter import Prefilter, starts
 from landslide_geo.pipeline.prefilter import train_prefilter
 from landslide_geo.scene.grid import Block
 
