@@ -55,7 +55,7 @@ def collection(
         speckle_window: side of its window in pixels, odd.
 
     Raises:
-        DatasetError: another layout, bad labels, or patches that are missing.
+        DatasetError: another layout, bad labels, or patches that are missing or have no label.
         ParameterError: there is no such filter or window.
     """
     require_speckle(speckle, speckle_window, image=SIZE)
@@ -67,6 +67,11 @@ def collection(
         raise DatasetError(
             f"{folder / missing[0]}.npy: missing, as are {len(missing) - 1:,} others of the {len(labels):,} patches in "
             f"{table.name}; get the challenge's images, or remove their rows"
+        )
+    if strange := sorted(there - set(labels) - _to_predict(root)):
+        raise DatasetError(
+            f"{folder / strange[0]}.npy: has no label, as have {len(strange) - 1:,} others beside it; add rows to "
+            f"{table.name}, or move them to {root / 'test_data'} if they are to be predicted"
         )
     entries = [_Entry(name, folder / f"{name}.npy", label) for name, label in labels.items()]
     drawn = stratified(list(labels.values()), validation=_VALIDATION, seed=seed)
@@ -130,10 +135,28 @@ def before(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return out
 
 
+def _to_predict(root: Path) -> set[str]:
+    """Patches that need no label: ``Test.csv`` lists them, or they lie with those to predict."""
+    table = root / "Test.csv"
+    lying = {path.stem for name in ("test_data", "test") for path in (root / name).glob("ID_*.npy")}
+    return lying | set(_listed(table) if table.is_file() else ())
+
+
 def _listed(table: Path) -> list[str]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
-            return [row["ID"] for row in csv.DictReader(file)]
+            rows = csv.DictReader(file)
+            names: dict[str, int] = {}
+            for row in rows:
+                name = row["ID"]
+                if not name:
+                    raise DatasetError(f"{table}, line {rows.line_num}: has no ID; remove the line")
+                if name in names:
+                    raise DatasetError(
+                        f"{table}, line {rows.line_num}: {name} is there twice, first in line {names[name]}; remove one"
+                    )
+                names[name] = rows.line_num
+            return list(names)
     except (KeyError, OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{table}: no table with a column ID ({error}); get this file again") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ from landslide_geo.chips import landslide4sense, zindi
 from landslide_geo.chips.collection import Collection
 from landslide_geo.chips.split import Split
 from landslide_geo.errors import MissingExtraError, OutputError, ParameterError
-from landslide_geo.files import replacing_folder, write_text
+from landslide_geo.files import make_parent, replacing, replacing_folder, write_text
 from landslide_geo.models import Ensemble, Model, load_simplest
 from landslide_geo.pipeline.evaluation import CHIPS, passing_of, read_split, share_filtered
 from landslide_geo.training.evaluate import Answer, answer, batches, require_symmetries, task_of
@@ -77,8 +78,19 @@ def predict_chips(
         raise ParameterError(f"threshold {threshold}: give a probability between 0 and 1")
     found = load_simplest(model)
     out, outlines = Path(out), task_of(found) == "segmentation"
+    also = None if probabilities is None else Path(probabilities)
+    if outlines and dataset == "zindi":
+        raise ParameterError(
+            f"model {model}: outlines landslides, and zindi asks for one label a patch; name one that "
+            "classifies with --model"
+        )
     if outlines:
         _require_new(out)
+    for path in (also,) if outlines else (out, also):
+        if path is not None and path.is_dir():
+            raise OutputError(f"{path}: is a folder; name a file for the table")
+    if also is not None and also.resolve() == out.resolve():
+        raise OutputError(f"{out}: named for both tables; name another file with --probabilities")
     used = found.threshold if threshold is None else threshold
     parts = _parts(found, dataset, Path(root), split, options or {})
     ids: list[str] = []
@@ -93,13 +105,13 @@ def predict_chips(
         rows += _means(said)
         masks += [one >= used for one in said.probability]
     positive = [bool(mask.any()) for mask in masks]
-    if outlines:
-        _write_masks(out, ids, masks)
-    else:
-        _write_table(out, ("ID", "label"), zip(ids, map(int, positive), strict=True))
-    if probabilities is not None:
-        lines = ((id, f"{p:.6f}", f"{s:.6f}") for id, (p, s) in zip(ids, rows, strict=True))
-        _write_table(Path(probabilities), ("id", "probability", "spread"), lines)
+    lines = ((id, f"{p:.6f}", f"{s:.6f}") for id, (p, s) in zip(ids, rows, strict=True))
+    # Both appear or none does: the table beside it takes its place after the answers are written.
+    with _table_beside(also, ("id", "probability", "spread"), lines):
+        if outlines:
+            _write_masks(out, ids, masks)
+        else:
+            write_text(out, _table(("ID", "label"), zip(ids, map(int, positive), strict=True)))
     share = share_filtered(np.concatenate(passed)) if passed else None
     return Predicted(len(ids), sum(positive), float(np.mean([spread for _, spread in rows])), share)
 
@@ -128,12 +140,24 @@ def _means(said: Answer) -> list[tuple[float, float]]:
     return list(zip(said.probability.mean(axis=axes).tolist(), said.spread.mean(axis=axes).tolist(), strict=True))
 
 
-def _write_table(path: Path, head: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+@contextmanager
+def _table_beside(path: Path | None, head: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator[None]:
+    """A table that appears if the block ends well; none where there is no path."""
+    if path is None:
+        yield
+        return
+    make_parent(path)
+    with replacing(path) as part:
+        part.write_text(_table(head, rows) + "\n", encoding="utf-8")
+        yield
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)
     writer.writerows(rows)
-    write_text(path, text.getvalue().rstrip("\n"))
+    return text.getvalue().rstrip("\n")
 
 
 def _require_new(folder: Path) -> None:
@@ -149,8 +173,13 @@ def _write_masks(folder: Path, ids: list[str], masks: list[NDArray[np.bool_]]) -
         raise MissingExtraError(
             "masks in HDF5 need h5py; install it with: pip install 'landslide-geo[train]'"
         ) from None
+    names = [id.rpartition("/")[2].replace("image_", "mask_", 1) for id in ids]
+    of: dict[str, str] = {}
+    for id, name in zip(ids, names, strict=True):
+        if name in of:
+            raise OutputError(f"{folder / name}.h5: the mask of {of[name]} and of {id}; predict one folder at a time")
+        of[name] = id
     with replacing_folder(folder) as made:
-        for id, mask in zip(ids, masks, strict=True):
-            name = id.rpartition("/")[2].replace("image_", "mask_", 1)
+        for name, mask in zip(names, masks, strict=True):
             with h5py.File(made / f"{name}.h5", "w") as file:
                 file.create_dataset("mask", data=mask.astype(np.uint8), compression="gzip")

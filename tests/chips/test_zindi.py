@@ -98,12 +98,42 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
     says(r"Train\.csv, line 3: ID 'ID_002' has label '2', not 0 or 1")
     table.write_text("ID,label\nID_001,1\nID_001,1\n")
     says(r"Train\.csv, line 3: ID_001 is there twice")
+    table.write_text("ID,label\nID_001,1\n")
+    says(r"ID_000\.npy: has no label, as have 7 others beside it; add rows to Train\.csv, or move them to .*test_data")
     table.write_text("name,label\nID_001,1\n")
     says(r"Train\.csv: has no columns ID and label")
     table.write_text("ID,label\n")
     says(r"Train\.csv: holds no label")
     table.write_bytes(b"ID,label\n\xff\xfe")
     says(r"Train\.csv: not a readable table")
+
+
+def test_patches_to_predict_need_no_label(tmp_path: Path) -> None:
+    made(tmp_path)
+    for name in ("ID_x", "ID_y"):
+        shutil.copy(tmp_path / "ID_000.npy", tmp_path / f"{name}.npy")
+    with pytest.raises(DatasetError, match=r"ID_x\.npy: has no label, as have 1 others"):
+        reader.collection(tmp_path, seed=0)
+    (tmp_path / "Test.csv").write_text("ID\nID_y\n\n")
+    with pytest.raises(DatasetError, match=r"ID_x\.npy: has no label, as have 0 others"):
+        reader.collection(tmp_path, seed=0)
+    (tmp_path / "test").mkdir()
+    shutil.copy(tmp_path / "ID_x.npy", tmp_path / "test/ID_x.npy")
+    assert sum(map(len, reader.collection(tmp_path, seed=0).splits.values())) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("ID\nID_001\nID_002\nID_001\n", r"line 4: ID_001 is there twice, first in line 2"),
+        ("ID,x\n,1\n", "line 2: has no ID"),
+    ],
+)
+def test_a_list_of_patches_names_each_once(tmp_path: Path, text: str, pattern: str) -> None:
+    made(tmp_path)
+    (tmp_path / "Test.csv").write_text(text)
+    with pytest.raises(DatasetError, match=rf"Test\.csv, {pattern}"):
+        reader.unlabelled(tmp_path)
 
 
 def test_the_real_patch_and_labels(mirror: Path, tmp_path: Path) -> None:

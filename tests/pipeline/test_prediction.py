@@ -13,8 +13,10 @@ from landslide_geo.chips import landslide4sense, zindi
 from landslide_geo.chips.split import Split
 from landslide_geo.cli.main import run
 from landslide_geo.config import FixedParams, TrainParams
+from landslide_geo.errors import OutputError
 from landslide_geo.models import build, load_model
 from landslide_geo.models.modalities import arguments_of
+from landslide_geo.pipeline.prediction import _write_masks
 from landslide_geo.training.evaluate import answer
 from landslide_geo.training.package import draft
 
@@ -130,3 +132,36 @@ def test_a_patch_that_is_missing_is_named(
     arguments = ["predict-chips", "--model", str(classifier), "--root", str(tmp_path), "--out", str(tmp_path / "s.csv")]
     assert run(arguments) == 2
     assert "ID_z.npy: missing" in capsys.readouterr().err
+
+
+def test_both_tables_are_written_or_none(
+    patches: Path, classifier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, folder = tmp_path / "submission.csv", tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "file").write_text("")
+    base = ["predict-chips", "--model", str(classifier), "--root", str(patches), "--out", str(out), "--probabilities"]
+    for other, complaint in ((tmp_path / "file/x.csv", "cannot be written"), (folder, "is a folder"), (out, "both")):
+        assert run([*base, str(other)]) == 2
+        said = capsys.readouterr().err
+        assert complaint in said
+        assert said.strip().count("\n") == 0
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+    assert run([*base[:6], str(folder), "--probabilities", str(tmp_path / "more.csv")]) == 2
+    assert "is a folder" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_model_that_outlines_gives_zindi_no_answer(
+    patches: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["predict-chips", "--root", str(patches), "--out", str(tmp_path / "submission.csv")]) == 2
+    assert "outlines landslides, and zindi asks for one label a patch" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_masks_of_one_name_are_refused(tmp_path: Path) -> None:
+    masks = [np.ones((2, 2), bool), np.zeros((2, 2), bool)]
+    with pytest.raises(OutputError, match=r"1\.h5: the mask of landslide/1 and of non-landslide/1; predict one"):
+        _write_masks(tmp_path / "masks", ["landslide/1", "non-landslide/1"], masks)
+    assert not list(tmp_path.iterdir())
