@@ -42,6 +42,8 @@ def ensemble(
     weights = {}
     for given in weight or []:
         system, equals, value = given.partition("=")
+        if system in weights:
+            raise ParameterError(f"--weight {given}: {system} has a weight already; give one for each system")
         try:
             weights[system] = float(value)
         except ValueError:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from landslide_geo.errors import BundleError, OutputError, ParameterError
 from landslide_geo.models import BundleManifest, Ensemble, EnsembleManifest, read_manifest, save_ensemble
@@ -60,6 +62,7 @@ def combine(
         raise ParameterError(f"abstain {abstain}: a standard deviation of probabilities lies between 0 and 0.5")
     if len(set(map(_absolute, folders))) < len(folders):
         raise ParameterError("members: one is named twice; name each once")
+    name = _named(name or out.absolute().name)
     manifests = [_member(folder) for folder in folders]
     systems = _systems(manifests)
     shares = _given(weights, systems)
@@ -94,7 +97,7 @@ def combine(
         }
     }  # fmt: skip
     manifest = EnsembleManifest(
-        name=name or out.absolute().name,
+        name=name,
         description=_described(systems, found, manifests, simulated=simulated),
         members=tuple(
             EnsembleMember(bundle=_relative(folder, out), weight=round(of[i], 6), anchor=anchors[i])
@@ -110,6 +113,16 @@ def combine(
     if any(_absolute(folder) == _absolute(out) for folder in folders):
         raise OutputError(f"{out}: is one of the members; name another --out")
     return save_ensemble(out, manifest, prefilter=prefilter)
+
+
+def _named(name: str) -> str:
+    """A name that an ensemble may have."""
+    try:
+        return TypeAdapter(Annotated[str, EnsembleManifest.model_fields["name"]]).validate_python(name)
+    except ValidationError:
+        raise ParameterError(
+            f"name {name!r}: small letters, digits, and _ . - behind the first of them; give another with --name"
+        ) from None
 
 
 def _member(folder: Path) -> BundleManifest:
@@ -142,8 +155,8 @@ def _given(weights: Mapping[str, float] | None, systems: Mapping[str, Sequence[i
         raise ParameterError(
             f"weights of {', '.join(weights)}; the members are of {', '.join(systems)}: give one for each, or none"
         )
-    if any(weight <= 0 for weight in weights.values()):
-        raise ParameterError("weights are above zero; leave a system out instead")
+    if not all(0 < weight < inf for weight in weights.values()):
+        raise ParameterError("weights are numbers above zero; leave a system out instead")
     whole = sum(weights.values())
     return [weights[name] / whole for name in systems]
 

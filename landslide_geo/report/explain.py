@@ -43,6 +43,7 @@ def draw_attributions(path: Path, found: Explanation, *, about: About) -> None:
         ]
         rows = [*heads, *rows]
     table = pd.DataFrame(rows, columns=["name", "modality", "share", "signed"])
+    table["share"] = table["share"].fillna(0.0)  # of nothing there are no shares
     # A gap between modalities and bands.
     table["place"] = [i + (0.6 if several and i >= len(groups) else 0) for i in range(len(table))]
     height = _BAR * (table["place"].max() + 1)
@@ -63,7 +64,7 @@ def draw_attributions(path: Path, found: Explanation, *, about: About) -> None:
         if column == "share":
             axes.set_yticks(table["place"], table["name"], fontsize=8.5, color=INK)
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-            axes.set_xlim(0, 1.18 * table["share"].max())
+            axes.set_xlim(0, 1.18 * (table["share"].max() or 1.0))
             for place, share in zip(table["place"], table["share"], strict=True):
                 axes.text(share, place, f" {share:.1%}", fontsize=7.5, color=FAINT, va="center")
         else:
