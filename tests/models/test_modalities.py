@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,7 +94,19 @@ def test_one_sensor_needs_the_other_s_bands_no_more(architecture: str, modality:
     small: dict[str, Any] = {"encoder": "resnet10t"} if architecture == "attention_fusion" else {}
     for given_bands in (bands, ZINDI):
         completed = arguments_of(architecture, given_bands, small | {"modality": modality})
-        build(architecture, bands=len(given_bands), arguments=completed)
+        network = build(architecture, bands=len(given_bands), arguments=completed).eval()
+        batch = torch.rand(1, len(given_bands), 64, 64, generator=torch.Generator().manual_seed(0))
+        unused = [i for i, name in enumerate(given_bands) if modality != "both" and name not in bands]
+        used = [i for i in range(len(given_bands)) if i not in unused]
+        with torch.inference_mode():
+            before = network(batch)
+            batch[:, unused] = 3.0
+            after = network(batch)
+            batch[:, used] *= 5
+            other = network(batch)
+        assert before.shape == (1, 1)
+        assert torch.equal(before, after), "bands of the other sensor play no part"
+        assert not torch.equal(after, other), "its own do"
 
 
 @pytest.mark.parametrize(
