@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,8 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from landslide_geo.config import first_problem
-from landslide_geo.errors import BundleError
-from landslide_geo.files import replacing
+from landslide_geo.errors import BundleError, OutputError
 from landslide_geo.models.bundle import CARD, find_bundle, list_bundles
 from landslide_geo.models.manifest import MANIFEST, SCHEMA_VERSION, Threshold
 from landslide_geo.models.model import Model, open_model
@@ -198,7 +198,7 @@ def load_simplest(name_or_dir: str | os.PathLike[str] = "default") -> Model | En
 def save_ensemble(
     directory: str | os.PathLike[str], manifest: EnsembleManifest, *, prefilter: str | os.PathLike[str] | None = None
 ) -> Ensemble:
-    """Write an ensemble's ``bundle.json`` and read it back with its members.
+    """Write an ensemble's ``bundle.json`` and read it back with its members; where that fails an older one stays.
 
     Args:
         directory: folder to write.
@@ -207,6 +207,7 @@ def save_ensemble(
 
     Raises:
         BundleError: a member or the filter is missing or broken, or the folder holds a bundle of another kind.
+        OutputError: the folder cannot be written.
     """
     target = Path(directory)
     if (target / MANIFEST).exists() and not is_ensemble(target):
@@ -215,14 +216,29 @@ def save_ensemble(
     for model in members:
         _ = model.bundle.network
     if prefilter is not None:
-        require_bands(Path(prefilter), [name for model in members for name in model.bands], of=manifest.name)
-    target.mkdir(parents=True, exist_ok=True)
-    with replacing(target / MANIFEST) as part:
-        part.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    if prefilter is not None:
-        add_prefilter(target, Path(prefilter))
-    else:
-        remove_prefilter(target)
+        own = [model.manifest for model in members]
+        bands = [band for one in own for band in one.bands]
+        gsd_m = max(one.gsd_m[0] for one in own), min(one.gsd_m[1] for one in own)
+        require_bands(Path(prefilter), bands, gsd_m=gsd_m, of=manifest.name)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # A member may lie in the ensemble's own folder, so that this is not replaced as a whole where it is there.
+        there = target.is_dir()
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target if there else target.parent) as folder:
+            made = Path(folder) / "ensemble"
+            made.mkdir()
+            (made / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            if prefilter is not None:
+                add_prefilter(made, Path(prefilter))
+            if not there:
+                made.replace(target)
+            else:
+                for path in (*prefilter_files(made), made / MANIFEST):
+                    path.replace(target / path.name)
+        if prefilter is None:
+            remove_prefilter(target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another folder") from None
     return load_ensemble(target)
 
 

@@ -146,7 +146,8 @@ def scan(
     unit_factors(model, scene, sight)  # whether the model knows the scene's units
     prefilter = None
     if params.filter and screen is None and not sight.missing and prefilter_files(model.directory):
-        prefilter = require_bands(model.directory, model.bands, of=model.name)
+        bands = [band for member, _ in model.models for band in member.manifest.bands]
+        prefilter = require_bands(model.directory, bands, gsd_m=model.gsd_m, of=model.name)
         raw_bands(prefilter, scene)
     job = _Job(
         scene, model, params, aoi=None if aoi is None else Path(aoi), event=event, credits=credits, screen=screen,

@@ -27,10 +27,8 @@ from landslide_geo.models import (
     read_manifest,
     require_bundle_or_nothing,
 )
-from landslide_geo.models.bundle import open_bundle
 from landslide_geo.models.manifest import Calibration, Threshold
 from landslide_geo.models.modalities import arguments_of
-from landslide_geo.models.prefilter import add_prefilter, require_bands
 from landslide_geo.models.registry import task
 from landslide_geo.processor import described
 from landslide_geo.training.calibration import Decision, Method, decide
@@ -190,13 +188,8 @@ def bundle_model(
     if predictions is not None:
         Predictions.read(Path(predictions))  # so that nothing else gets into a bundle
         table = Path(predictions).read_text(encoding="utf-8")
-    if prefilter is not None:
-        require_bands(Path(prefilter), found.bands, of=found.manifest.name)
-    bundle = finish(found, metrics=scores, out=Path(out), others=others, predictions=table)
-    if prefilter is None:
-        return bundle
-    add_prefilter(bundle.directory, Path(prefilter))
-    return open_bundle(bundle.directory)
+    own = None if prefilter is None else Path(prefilter)
+    return finish(found, metrics=scores, out=Path(out), others=others, predictions=table, prefilter=own)
 
 
 def read_decision(path: str | Path) -> tuple[Calibration, Threshold, int]:

@@ -106,6 +106,7 @@ def finish(
     out: Path,
     others: Mapping[str, BundleManifest] | None = None,
     predictions: str | None = None,
+    prefilter: Path | None = None,
 ) -> Bundle:
     """Write a bundle with its decision and its scores.
 
@@ -115,6 +116,7 @@ def finish(
         out: folder of the bundle.
         others: bundles measured by the same code, for the table in the card.
         predictions: content of ``predictions.csv``.
+        prefilter: folder of a filter to copy in.
     """
     scores = model.manifest.metrics | {split: dict(values) for split, values in metrics.items()}
     manifest = model.manifest.model_copy(update={"metrics": scores})
@@ -122,7 +124,8 @@ def finish(
     also = {HISTORY: history.read_text(encoding="utf-8")} if history.is_file() else {}
     if predictions is not None:
         also[PREDICTIONS] = predictions
-    return save_bundle(out, manifest, model.bundle.network, card=model_card(manifest, others), also=also)
+    card = model_card(manifest, others)
+    return save_bundle(out, manifest, model.bundle.network, card=card, also=also, prefilter=prefilter)
 
 
 def rounded(network: nn.Module) -> nn.Module:

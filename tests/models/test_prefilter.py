@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from squares import batch
 
+from landslide_geo.bands import EITHER
 from landslide_geo.chips import store
 from landslide_geo.config import PrefilterParams
-from landslide_geo.errors import BundleError
+from landslide_geo.errors import BundleError, OutputError
 from landslide_geo.models import (
     EnsembleManifest,
     EnsembleMember,
@@ -24,10 +25,11 @@ from landslide_geo.models import (
     load_ensemble,
     load_model,
     open_ensemble,
+    save_bundle,
     save_ensemble,
 )
-from landslide_geo.models.manifest import Threshold
-from landslide_geo.models.prefilter import FILES, Prefilter, open_prefilter
+from landslide_geo.models.manifest import InputBand, Threshold
+from landslide_geo.models.prefilter import FILES, Prefilter, open_prefilter, require_bands
 from landslide_geo.pipeline.prefilter import train_prefilter
 
 
@@ -134,3 +136,68 @@ def test_ensembles_hold_filters_of_bands_that_a_member_sees(made: Path, tmp_path
     train_prefilter(other, other / "filter", params=PrefilterParams(rounds=2))
     with pytest.raises(BundleError, match=r"looks at nir, which one does not .*landslide prefilter --bands"):
         save_ensemble(tmp_path / "one", manifest, prefilter=other / "filter")
+
+
+def altered(made: Path, folder: Path, **fields) -> Path:
+    """The same filter with another word in its manifest."""
+    shutil.copytree(made, folder)
+    told = json.loads((folder / "prefilter.json").read_text())
+    (folder / "prefilter.json").write_text(json.dumps(told | fields))
+    return folder
+
+
+def test_a_filter_is_of_the_model_s_units_and_pixels(made: Path, tmp_path: Path) -> None:
+    def required(source: Path, unit: str, low: float, high: float) -> None:
+        bands = [InputBand(name=name, unit=unit) for name in ("red", "green", "blue", "nir")]
+        require_bands(source, bands, gsd_m=(low, high), of="a model")
+
+    for unit in ("digital number", EITHER, "any linear unit: all"):
+        required(made, unit, 7, 15)
+    with pytest.raises(BundleError, match=r"prefilter\.json: the filter takes red in digital number, and .* in dB"):
+        required(made, "dB", 7, 15)
+    with pytest.raises(BundleError, match=r"of pixels of 10 m, and a model of 0\.5 to 2 m; train one on chips of such"):
+        required(made, "digital number", 0.5, 2)
+    required(made, "digital number", 2, 0.5)  # members that no pixels suit say nothing
+    required(altered(made, tmp_path / "anywhere", gsd_m=None), "digital number", 0.5, 2)
+
+
+def test_a_bundle_s_own_folder_may_be_the_filter_s(made: Path, tmp_path: Path) -> None:
+    rule = load_model("red_minus_green")
+    folder = tmp_path / "rule"
+    first = save_bundle(folder, rule.manifest, rule.bundle.network, prefilter=made)
+    again = save_bundle(folder, rule.manifest, rule.bundle.network, prefilter=folder)
+    assert again.sha256 == first.sha256
+    assert open_prefilter(folder).manifest == Prefilter.load(made).manifest
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(BundleError, match=r"pixels of 0\.5 m"):
+        save_bundle(folder, rule.manifest, rule.bundle.network, prefilter=altered(made, tmp_path / "fine", gsd_m=0.5))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fine", "rule"]
+
+
+def test_an_ensemble_that_cannot_be_written_leaves_the_old_one(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = EnsembleManifest(
+        name="one", description="the rule", members=(EnsembleMember(bundle="red_minus_green", weight=1),),
+        threshold=Threshold(value=0.4, how="for this test"), licence="CC0-1.0", created="2026-11-21T00:00:00Z",
+    )  # fmt: skip
+    folder = tmp_path / "one"
+    old = save_ensemble(folder, manifest, prefilter=made).sha256
+    assert save_ensemble(folder, manifest, prefilter=folder).sha256 == old, "its own filter"
+    (folder / "notes.txt").write_text("stays")
+    other = manifest.model_copy(update={"threshold": Threshold(value=0.6, how="another")})
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OutputError, match="No space left"):
+        patch.setattr("landslide_geo.models.ensemble.add_prefilter", full)
+        save_ensemble(folder, other, prefilter=made)
+    assert load_ensemble(folder).sha256 == old
+    with monkeypatch.context() as patch, pytest.raises(OutputError, match="No space left"):
+        patch.setattr("landslide_geo.models.ensemble.add_prefilter", full)
+        save_ensemble(tmp_path / "new", other, prefilter=made)
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+    assert {path.name for path in folder.iterdir()} == {"bundle.json", *FILES, "notes.txt"}
+    assert save_ensemble(folder, other, prefilter=made).threshold == 0.6
