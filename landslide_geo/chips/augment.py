@@ -156,7 +156,9 @@ def degrade(image: torch.Tensor, params: AugmentParams, rng: np.random.Generator
 def without_a_sensor(
     image: torch.Tensor, sensors: Sequence[Sequence[int]], params: AugmentParams, rng: np.random.Generator
 ) -> torch.Tensor:
-    """Sometimes what one sensor saw is taken away: its bands are 0, as if it had not been there.
+    """Sometimes what some sensors saw is taken away: their bands are 0, as if they had not been there.
+
+    Which ones stay is drawn from all sets but the empty and the whole one, so that none of them is new to the network.
 
     Args:
         image: (band, y, x) float32, normalised.
@@ -168,7 +170,10 @@ def without_a_sensor(
     if len(seen) < 2 or not _happens(params.modality_dropout, rng):
         return image
     result = image.clone()
-    result[list(seen[int(rng.integers(len(seen)))])] = 0
+    kept = int(rng.integers(1, 2 ** len(seen) - 1))
+    for number, own in enumerate(seen):
+        if not kept >> number & 1:
+            result[list(own)] = 0
     return result
 
 

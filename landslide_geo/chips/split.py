@@ -105,12 +105,25 @@ class Split:
         return self._known(self.images[self.places[index]][list(self.channels)], index)
 
     def as_labelled(self) -> Split:
-        """The same chips with one label each: whether a pixel of a landslide is in the mask."""
+        """The chips with one label each: whether a pixel of a landslide is in the mask.
+
+        One without, of which some of the mask is unknown, may hold a landslide that nobody looked at: it is left out.
+        """
         if self.labelled:
             return self
-        labels = np.zeros((len(self.masks), 1, 1), dtype=np.uint8)
-        labels[self.places, 0, 0] = self.has_landslide()
-        return replace(self, masks=labels)
+        labels = np.full((len(self.masks), 1, 1), UNKNOWN, dtype=np.uint8)
+        for place in self.places:
+            mask = self.masks[place]
+            if (mask == 1).any():
+                labels[place] = 1
+            elif not (mask == UNKNOWN).any():
+                labels[place] = 0
+        told = labels[self.places, 0, 0] != UNKNOWN
+        return replace(self.at(np.flatnonzero(told)), masks=labels)
+
+    def without_truth(self) -> Split:
+        """The same chips, of which nobody has told anything: each band is unknown only where it is itself."""
+        return replace(self, masks=np.full((len(self.masks), 1, 1), UNKNOWN, dtype=np.uint8))
 
     def as_masked(self) -> Split:
         """The same chips, if they have masks.

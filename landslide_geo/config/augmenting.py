@@ -62,7 +62,7 @@ class AugmentParams(Params):
     mixup: float = Field(0.0, ge=0, le=1, description="probability of a weighted mean with another patch")
     mixup_alpha: float = Field(0.2, gt=0, description="its weight is drawn from Beta(a, a)")
     modality_dropout: float = Field(
-        0.0, ge=0, le=1, description="probability that the bands of one sensor (optical, SAR of a pass, terrain) are 0"
+        0.0, ge=0, le=1, description="probability that some sensors (optical, SAR of a pass), never all, are taken away"
     )
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from landslide_geo.inference.engine import Predict
 from landslide_geo.inference.symmetries import Symmetry
-from landslide_geo.models.voting import Poll
+from landslide_geo.models.voting import Poll, settled
 
 FloatArray = NDArray[np.float32]
 
@@ -21,15 +21,17 @@ class Member:
 
     Attributes:
         network: (N, C, h, w) → (N, 1, h, w) or (N, 1) probabilities, not calibrated.
-        calibrate: of its average over symmetries, and all else until it is averaged; never changes an order.
+        calibrate: of its average over symmetries; never changes an order.
         channels: which of the source's channels it sees.
         weight: in the mean over members, above zero.
+        anchor: calibrated probability that becomes 0.5 before averaging; none: as it is.
     """
 
     network: Predict
     calibrate: Callable[[FloatArray], FloatArray]
     channels: slice = field(default_factory=lambda: slice(None))
     weight: float = 1.0
+    anchor: float | None = None
 
 
 def averaged(members: Sequence[Member], symmetries: Sequence[Symmetry], *, abstain: float | None = None) -> Predict:
@@ -42,7 +44,7 @@ def averaged(members: Sequence[Member], symmetries: Sequence[Symmetry], *, absta
     """
     if len(members) * len(symmetries) == 1 and symmetries[0].is_identity:
         only = members[0]
-        return lambda batch: only.calibrate(only.network(batch[:, only.channels]))
+        return lambda batch: settled(only.calibrate(only.network(batch[:, only.channels])), only.anchor)
     weights = np.array([member.weight for member in members], dtype=np.float64)
     weights /= weights.sum()
 
@@ -52,7 +54,7 @@ def averaged(members: Sequence[Member], symmetries: Sequence[Symmetry], *, absta
             answers = (
                 _undone(symmetry, member.network(symmetry.apply(batch)[:, member.channels])) for symmetry in symmetries
             )
-            poll.ask(answers, member.calibrate, weight, count=len(symmetries))
+            poll.ask(answers, member.calibrate, weight, count=len(symmetries), anchor=member.anchor)
         return np.concatenate([poll.mean, poll.spread], axis=1)
 
     return predict

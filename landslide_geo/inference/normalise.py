@@ -130,7 +130,7 @@ class NormalisedSource:
         self._wanted = raw
         union = tuple(dict.fromkeys(name for group in self._groups for name in group.bands))
         self._raw = SceneSource(scene, union) if sight is None else source_of(scene, sight)
-        union = union if sight is None else sight.bands
+        union = union if sight is None else (*sight.bands, *sight.made)
         self._channels = [[union.index(name) for name in group.bands if name in union] for group in self._groups]
         self._filled = [[i for i, name in enumerate(group.bands) if name in union] for group in self._groups]
         self.geobox = scene.geobox

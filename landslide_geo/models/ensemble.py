@@ -24,7 +24,7 @@ from landslide_geo.models.manifest import MANIFEST, SCHEMA_VERSION, Threshold
 from landslide_geo.models.model import Model, open_model
 from landslide_geo.models.prefilter import add_prefilter, prefilter_files, remove_prefilter, require_bands
 from landslide_geo.models.receptive_field import DeviceKind
-from landslide_geo.models.voting import FloatArray, Settle, anchored
+from landslide_geo.models.voting import FloatArray, Settle, settled
 
 
 class _Part(BaseModel):
@@ -108,9 +108,13 @@ class Ensemble:
         stated = [model.manifest.sensors for model, _ in self.models]
         return tuple(dict.fromkeys(own for one in stated for own in one)) if all(stated) else ()
 
+    def anchor(self, member: int) -> float | None:
+        """Calibrated probability of a member that becomes 0.5 before averaging; none: as it is."""
+        return self.anchors[member] if self.anchors else None
+
     def settle(self, member: int, prior: float | None = None) -> Settle:
         """What becomes of a member's raw probabilities until they are averaged; never changes an order."""
-        return partial(_settled, self.models[member][0], prior, self.anchors[member] if self.anchors else None)
+        return partial(_settled, self.models[member][0], prior, self.anchor(member))
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -184,8 +188,7 @@ def open_ensemble(name_or_dir: str | os.PathLike[str] = "default") -> Ensemble:
 
 
 def _settled(model: Model, prior: float | None, anchor: float | None, raw: FloatArray) -> FloatArray:
-    final = model.calibrate(raw, prior)
-    return final if anchor is None else anchored(final, anchor)
+    return settled(model.calibrate(raw, prior), anchor)
 
 
 def load_simplest(name_or_dir: str | os.PathLike[str] = "default") -> Model | Ensemble:

@@ -112,7 +112,7 @@ class BundleManifest(_Part):
     arguments: dict[str, Any] = {}
     bands: tuple[InputBand, ...] = Field(min_length=1)
     sensors: tuple[tuple[str, ...], ...] = Field(
-        (), description="bands of each sensor, of which any but one may be missing; none: all bands are needed"
+        (), description="bands of each sensor, of which any but one may be missing; all others are needed"
     )
     normalisation: Normalisation
     gsd_m: tuple[float, float] = Field(description="range of ground sampling distances the model was made for (m)")
@@ -140,8 +140,9 @@ class BundleManifest(_Part):
             raise ValueError(f"architecture {self.architecture!r} is not one of {', '.join(ARCHITECTURES)}")
         if self.overlap >= self.window:
             raise ValueError(f"overlap {self.overlap} must be smaller than window {self.window}")
-        if self.sensors and sorted(name for own in self.sensors for name in own) != sorted(b.name for b in self.bands):
-            raise ValueError("sensors do not share out the bands")
+        sensed = [name for own in self.sensors for name in own]
+        if len(set(sensed)) < len(sensed) or not set(sensed) <= {band.name for band in self.bands}:
+            raise ValueError("sensors name a band twice, or one that the model does not take")
         if self.sensors and not isinstance(self.normalisation, FixedParams):
             raise ValueError("sensors may be missing only where normalisation is fixed")
         if isinstance(self.normalisation, FixedParams):

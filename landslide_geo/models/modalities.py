@@ -54,14 +54,15 @@ def modalities(bands: Sequence[str]) -> dict[str, tuple[int, ...]]:
 
 
 def sensors(bands: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Indices of the bands that are there or missing together: `modalities`, masks with the optical bands they are of.
+    """Indices of the bands that one sensor measures, masks with the optical bands they are made of; no terrain.
 
-    >>> sensors(["red", "vv_asc", "cloud_mask"])
+    >>> sensors(["red", "vv_asc", "cloud_mask", "slope"])
     {'optical': (0, 2), 'sar_asc': (1,)}
     """
     found = modalities(bands)
     masks = found.pop("masks", ())
-    return found | {"optical": (*found.get("optical", ()), *masks)} if masks else found
+    found.pop("terrain", None)
+    return found | {"optical": (*found["optical"], *masks)} if "optical" in found else found
 
 
 def arguments_of(architecture: str, bands: Sequence[str], arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,11 @@ def anchored(probability: FloatArray, threshold: float) -> FloatArray:
     return np.where(probability < threshold, below, above).astype(np.float32)
 
 
+def settled(probability: FloatArray, anchor: float | None) -> FloatArray:
+    """`anchored`, if there is anything to bend around."""
+    return probability if anchor is None else anchored(probability, anchor)
+
+
 class Moments:
     """Weighted mean and variance of arrays that come one by one (West 1979), in float64."""
 
@@ -57,8 +62,8 @@ class Poll:
     Answers come one at a time, always in the same order: however many there are, memory stays that of a few.
 
     Args:
-        abstain: a member does not count where the standard deviation of its answers over symmetries is larger; where
-            none is left, all count. None: all count everywhere.
+        abstain: a member does not count where the standard deviation of its calibrated answers over symmetries is
+            larger; where none is left, all count. None: all count everywhere.
     """
 
     def __init__(self, abstain: float | None = None) -> None:
@@ -67,24 +72,33 @@ class Poll:
         self._voted: DoubleArray = np.zeros(1)
         self._votes: DoubleArray = np.zeros(1)
 
-    def ask(self, answers: Iterable[FloatArray], settle: Settle, weight: float, *, count: int) -> None:
+    def ask(
+        self,
+        answers: Iterable[FloatArray],
+        calibrate: Settle,
+        weight: float,
+        *,
+        count: int,
+        anchor: float | None = None,
+    ) -> None:
         """Take in a member.
 
         Args:
             answers: raw probabilities for each symmetry, turned back.
-            settle: raw to final probability; never changes an order.
+            calibrate: raw to calibrated probability; never changes an order.
             weight: in the mean; those of all members sum to 1.
             count: number of answers.
+            anchor: calibrated probability that becomes 0.5 before averaging; none: as it is.
         """
         raw, own = Moments(), Moments()
         for answer in answers:
             raw.add(answer, 1.0)
             # Around the mean of the answers themselves: calibration bends, so that of the average lies elsewhere.
-            final = settle(answer)
-            self._answers.add(final, weight / count, spread=True)
-            if self._abstain is not None:
-                own.add(final, 1.0, spread=True)
-        value = settle(raw.mean.astype(np.float32))
+            calibrated = calibrate(answer)
+            self._answers.add(settled(calibrated, anchor), weight / count, spread=True)
+            if self._abstain is not None:  # of calibrated answers: bending would stretch some spreads and not others
+                own.add(calibrated, 1.0, spread=True)
+        value = settled(calibrate(raw.mean.astype(np.float32)), anchor)
         self._all.add(value, weight)
         if self._abstain is not None:
             stays = np.sqrt(own.variance) <= self._abstain

@@ -68,6 +68,12 @@ def combine(
     shares = _given(weights, systems)
     predictions = [Predictions.read(folder / PREDICTIONS) for folder in folders]
     anchors = [manifest.threshold.value if anchor else None for manifest in manifests]
+    over = tta or max(manifest.tta for manifest in manifests)
+    if abstain is not None and (other := next((one for one in predictions if one.tta != over), None)):
+        raise ParameterError(
+            f"abstain {abstain}: spreads were measured over {other.tta} symmetries and would be compared over {over}; "
+            f"calibrate all members with --tta {over}, or give another --tta"
+        )
     put = common(
         [
             System.of(system, [predictions[i] for i in own], [anchors[i] for i in own], abstain)
@@ -105,7 +111,7 @@ def combine(
         ),
         threshold=Threshold(value=threshold, how=_HOW),
         abstain=abstain,
-        tta=tta or max(manifest.tta for manifest in manifests),  # type: ignore[arg-type]
+        tta=over,  # type: ignore[arg-type]
         metrics=told,
         licence="; ".join(sorted({manifest.licence for manifest in manifests})),
         created=datetime.now(UTC).replace(microsecond=0).isoformat(),

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -161,8 +161,9 @@ class Predictor:
             else:
                 shape = Shape(len(model.bands), self._window, self._batch_size, threads)
                 network = open_candidate(_network(model), candidate, shape)
-            settle = self._ensemble.settle(index, self._prior)
-            members.append(Member(network, settle, channels[_seen(model)], weight))
+            calibrate = partial(model.calibrate, prior=self._prior)
+            anchor = self._ensemble.anchor(index)
+            members.append(Member(network, calibrate, channels[_seen(model)], weight, anchor))
         self._predict = averaged(members, self._symmetries, abstain=self._ensemble.abstain)
 
 

@@ -53,9 +53,9 @@ def train_prefilter(
 
     params = params or PrefilterParams()
     spent = None if energy is None else _watt_hours(Path(energy))
-    chips = _taking(Split.read(Path(data) / "train.zarr"), params)
+    chips = _taking(Split.read(Path(data) / "train.zarr").as_labelled(), params)
     others = Path(data) / "validation.zarr"
-    validation = _taking(Split.read(others), params) if others.is_dir() else None
+    validation = _taking(Split.read(others).as_labelled(), params) if others.is_dir() else None
     if validation is not None and (validation.units, validation.size) != (chips.units, chips.size):
         raise DatasetError(f"{others}: chips of another size or unit than those to train on; make both again")
     found = fit(chips, params)

@@ -157,7 +157,9 @@ def unit_factors(model: Ensemble, scene: Scene, sight: Sight) -> list[tuple[floa
             continue
         found.append(
             tuple(
-                factor(band, unit, scene, who=f"model {model.name}", remedy=remedy) if band in sight.bands else 1.0
+                factor(band, unit, scene, who=f"model {model.name}", remedy=remedy)
+                if band in (*sight.bands, *sight.made)
+                else 1.0
                 for band, unit in zip(group.bands, group.units, strict=True)
             )
         )

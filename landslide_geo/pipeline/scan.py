@@ -145,13 +145,18 @@ def scan(
     sight = Sight.of(scene, model.bands, model.sensors, by=f"model {model.name}")
     unit_factors(model, scene, sight)  # whether the model knows the scene's units
     prefilter = None
-    if params.filter and screen is None and not sight.missing and prefilter_files(model.directory):
+    left_out: tuple[str, ...] = ()
+    if params.filter and screen is None and prefilter_files(model.directory):
         bands = [band for member, _ in model.models for band in member.manifest.bands]
         prefilter = require_bands(model.directory, bands, gsd_m=model.gsd_m, of=model.name)
-        raw_bands(prefilter, scene)
+        left_out = tuple(name for name in prefilter.bands if name in sight.missing)
+        if left_out:
+            prefilter = None
+        else:
+            raw_bands(prefilter, scene)
     job = _Job(
         scene, model, params, aoi=None if aoi is None else Path(aoi), event=event, credits=credits, screen=screen,
-        prefilter=prefilter, cluster=cluster, decisions=decisions, sight=sight,
+        prefilter=prefilter, cluster=cluster, decisions=decisions, sight=sight, unfiltered=left_out,
     )  # fmt: skip
     space = Workspace(Path(out), job.key, partial(refuse_to_lose_decisions, given=decisions))
     if (record := space.finished()) is not None:
@@ -188,9 +193,10 @@ class _Job:
         prefilter: Prefilter | None,
         cluster: Cluster,
         sight: Sight,
+        unfiltered: tuple[str, ...],
         decisions: Decisions | None = None,
     ) -> None:
-        self.sight = sight
+        self.sight, self.unfiltered = sight, unfiltered
         self.scene, self.model, self.params, self.event, self.credits = scene, model, params, event, credits
         self.screen, self.prefilter, self.cluster, self.decisions = screen, prefilter, cluster, decisions
         asked = screen or prefilter
@@ -361,6 +367,10 @@ class _Job:
             found.append(
                 f"the scene lacks {', '.join(self.sight.missing)}: model {self.model.name} went without, and is less "
                 "certain than its figures say"
+            )
+        if self.unfiltered:
+            found.append(
+                f"the model's filter was not asked: it takes {', '.join(self.unfiltered)}, which the scene lacks"
             )
         if self.scene.dem is None:
             found.append("no elevation model: slopes did not screen objects, terrain attributes are empty")

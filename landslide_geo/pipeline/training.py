@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from landslide_geo.chips.augment import TTA_SYMMETRIES
 from landslide_geo.chips.split import Split
 from landslide_geo.chips.splits import SPLITS
-from landslide_geo.config import TrainParams, first_problem, validated
+from landslide_geo.config import StretchParams, TrainParams, first_problem, validated
 from landslide_geo.errors import MissingExtraError, OutputError, ParameterError
 from landslide_geo.files import remove_folder, write_text
 from landslide_geo.models import (
@@ -28,7 +28,7 @@ from landslide_geo.models import (
     require_bundle_or_nothing,
 )
 from landslide_geo.models.manifest import Calibration, Threshold
-from landslide_geo.models.modalities import arguments_of
+from landslide_geo.models.modalities import NEED_CHANNELS, arguments_of
 from landslide_geo.models.registry import task
 from landslide_geo.processor import described
 from landslide_geo.training.calibration import Decision, Method, decide
@@ -85,6 +85,11 @@ def train_model(
     if negatives is not None:
         read = Split.read(Path(negatives) / "train.zarr").taking(training.bands)
         hard = truth_for(task(params.architecture), read)
+    if params.architecture in NEED_CHANNELS and isinstance(params.normalisation, StretchParams):
+        raise ParameterError(
+            f"architecture {params.architecture}: local normalisation gives all bands one scale, and units of sensors "
+            "differ; use normalisation: {kind: fixed, how: bigearthnet} or mean_std"
+        )
     completed = arguments_of(params.architecture, training.bands, params.arguments)
     params = params.model_copy(update={"arguments": completed})
     network = build(params.architecture, bands=len(training.bands), arguments=params.arguments)
@@ -147,7 +152,7 @@ def calibrate_model(
     if predictions is not None:
         settled_model = found.decided(decision.calibration, decision.threshold, over)
         told = [answer(settled_model, part) for part in batches(own)]
-        Predictions.of(own, told).write(Path(predictions))
+        Predictions.of(own, told, model=found.sha256, tta=over).write(Path(predictions))
     return decision
 
 
@@ -186,7 +191,7 @@ def bundle_model(
     others = {_RULE: read_manifest(_RULE)} if _RULE in list_bundles() else None
     table = None
     if predictions is not None:
-        Predictions.read(Path(predictions))  # so that nothing else gets into a bundle
+        Predictions.read(Path(predictions)).require_model(found.sha256, where=predictions)
         table = Path(predictions).read_text(encoding="utf-8")
     own = None if prefilter is None else Path(prefilter)
     return finish(found, metrics=scores, out=Path(out), others=others, predictions=table, prefilter=own)

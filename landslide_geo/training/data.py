@@ -53,6 +53,8 @@ class TrainingChips(Dataset[Sample]):
 
             planes = augment.mixed(planes, another, augmentation, rng)
             image = augment.degrade(planes[:-2], augmentation, rng)
+            if self.sources[0].labelled:
+                image[planes[:-2] == 0] = 0  # what a sensor did not see is not noise either
         else:
             image = planes[:-2]
         mask, valid = planes[-2:-1], planes[-1:]

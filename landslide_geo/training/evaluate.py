@@ -23,7 +23,7 @@ from landslide_geo.config import FixedParams, Normalisation
 from landslide_geo.errors import ParameterError
 from landslide_geo.models import Ensemble, Model
 from landslide_geo.models.prefilter import Prefilter
-from landslide_geo.models.voting import Poll, Settle
+from landslide_geo.models.voting import Poll
 from landslide_geo.scene.stretch import normalised
 from landslide_geo.training.calibration import calibrate_histogram, expected_calibration_error
 from landslide_geo.training.metrics import Histogram
@@ -212,19 +212,22 @@ def answer(
     """
     if through is not None and not through.all():
         return _partly(model, chips, through, tta=tta, prior=prior)
-    members: list[tuple[Model, float, Settle]]
+    members: list[tuple[Model, float, float | None]]
     if isinstance(model, Model):
-        members = [(model, 1.0, partial(model.calibrate, prior=prior))]
+        members = [(model, 1.0, None)]
         over, abstain = tta or model.manifest.tta, None
     else:
-        members = [(member, weight, model.settle(i, prior)) for i, (member, weight) in enumerate(model.models)]
+        members = [(member, weight, model.anchor(i)) for i, (member, weight) in enumerate(model.models)]
         over, abstain = tta or model.tta, model.abstain
     poll = Poll(abstain)
     whole = sum(weight for _, weight, _ in members)
-    for member, weight, settle in members:
-        seen = images(own_bands(member, chips), member.manifest.normalisation)
+    for member, weight, anchor in members:
+        own = own_bands(member, chips)
+        if member.manifest.task == "classification":
+            own = own.without_truth()  # a mask, or what it does not know, must not show in the input
+        seen = images(own, member.manifest.normalisation)
         asked = (one[:, 0] for one in answers(member.probabilities, seen, over))
-        poll.ask(asked, settle, weight / whole, count=over)
+        poll.ask(asked, partial(member.calibrate, prior=prior), weight / whole, count=over, anchor=anchor)
     return Answer(poll.mean, poll.spread)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from landslide_geo.chips.split import Split
-from landslide_geo.errors import DatasetError
+from landslide_geo.errors import DatasetError, ParameterError
 from landslide_geo.files import write_text
 from landslide_geo.models.model import EPSILON
 from landslide_geo.models.voting import anchored
@@ -28,7 +28,9 @@ from landslide_geo.training.metrics import Histogram
 
 Floats = NDArray[np.float64]
 
-_COLUMNS: Final = ("id", "block", "truth", "probability", "spread")
+_COLUMNS: Final = ("model", "tta", "id", "block", "truth", "probability", "spread")
+#: Digits of a checksum that tell models apart.
+_SHORT: Final = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +38,16 @@ class Predictions:
     """What one network says of chips that it never saw.
 
     Attributes:
+        model: begins as the SHA-256 of the network does.
+        tta: symmetries that were averaged.
         ids, blocks: (N,) text.
         truth: (N,) share of the chip that is a landslide; 0 or 1 where chips have one label.
         probability: (N,) calibrated; mean over the chip of a network that outlines.
         spread: (N,) standard deviation over symmetries.
     """
 
+    model: str
+    tta: int
     ids: NDArray[np.str_]
     blocks: NDArray[np.str_]
     truth: Floats
@@ -52,7 +58,7 @@ class Predictions:
         return len(self.ids)
 
     @classmethod
-    def of(cls, chips: Split, answers: Sequence[Answer]) -> Predictions:
+    def of(cls, chips: Split, answers: Sequence[Answer], *, model: str, tta: int) -> Predictions:
         """From the answers to some chips, in batches as `landslide_geo.training.evaluate.batches` has them."""
         probability = np.concatenate([one.probability for one in answers])
         spread = np.concatenate([one.spread for one in answers])
@@ -62,7 +68,7 @@ class Predictions:
             return float(np.asarray(values, np.float64)[valid[index]].mean()) if valid[index].any() else float("nan")
 
         return cls(
-            chips.ids, chips.blocks,
+            model[:_SHORT], tta, chips.ids, chips.blocks,
             np.array([mean(chips.mask(i), i) for i in range(len(chips))]),
             np.array([mean(probability[i], i) for i in range(len(chips))]),
             np.array([mean(spread[i], i) for i in range(len(chips))]),
@@ -78,7 +84,7 @@ class Predictions:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(_COLUMNS)
         for id, block, *numbers in zip(self.ids, self.blocks, self.truth, self.probability, self.spread, strict=True):
-            writer.writerow([id, block, *(f"{number:.6f}" for number in numbers)])
+            writer.writerow([self.model, self.tta, id, block, *(f"{number:.6f}" for number in numbers)])
         write_text(path, text.getvalue().rstrip("\n"))
 
     @classmethod
@@ -91,8 +97,9 @@ class Predictions:
         try:
             with path.open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
-            text = {name: np.array([row[name] for row in rows], dtype=str) for name in _COLUMNS[:2]}
-            numbers = {name: np.array([float(row[name]) for row in rows]) for name in _COLUMNS[2:]}
+            text = {name: np.array([row[name] for row in rows], dtype=str) for name in ("id", "block")}
+            numbers = {name: np.array([float(row[name]) for row in rows]) for name in _COLUMNS[4:]}
+            of = {(row["model"], int(row["tta"])) for row in rows}
         except FileNotFoundError:
             raise DatasetError(f"{path}: missing; write it with landslide calibrate --predictions") from None
         except (OSError, KeyError, TypeError, ValueError) as error:
@@ -101,7 +108,19 @@ class Predictions:
             ) from None
         if not rows:
             raise DatasetError(f"{path}: holds no prediction; write it with landslide calibrate --predictions")
-        return cls(text["id"], text["block"], numbers["truth"], numbers["probability"], numbers["spread"])
+        if len(of) > 1:
+            raise DatasetError(f"{path}: holds predictions of several models; use one table for each")
+        ((model, tta),) = of
+        return cls(model, tta, text["id"], text["block"], numbers["truth"], numbers["probability"], numbers["spread"])
+
+    def require_model(self, sha256: str, *, where: str | Path) -> None:
+        """Check who predicted.
+
+        Raises:
+            ParameterError: another model.
+        """
+        if not sha256.startswith(self.model):
+            raise ParameterError(f"{where}: predictions of another model; write them with landslide calibrate again")
 
 
 @dataclass(frozen=True, eq=False)

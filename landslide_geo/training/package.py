@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from torch import nn
 
-from landslide_geo.bands import PRE, UNITS
+from landslide_geo.bands import MASKS, PRE, UNITS
 from landslide_geo.chips.split import Split
 from landslide_geo.config import FixedParams, Normalisation, StretchParams, TrainParams
 from landslide_geo.models import Bundle, BundleManifest, Model, save_bundle
@@ -163,7 +163,9 @@ def _sensors(params: TrainParams, normalisation: Normalisation, chips: Split) ->
     learned = params.augment is not None and params.augment.modality_dropout > 0
     if len(found) < 2 or not learned or not isinstance(normalisation, FixedParams):
         return ()
-    return tuple(tuple(chips.bands[place] for place in places) for places in found.values())
+    named = (tuple(chips.bands[place] for place in places) for places in found.values())
+    # Masks are worked out wherever the bands are that they are made of.
+    return tuple(tuple(name for name in own if name not in MASKS) for own in named)
 
 
 def _described(params: TrainParams, chips: Split, *, learned: bool) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from landslide_geo.chips import landslide4sense, zindi
 from landslide_geo.chips.split import Split
@@ -25,6 +26,7 @@ IDS = ("ID_b", "ID_a", "ID_c")
 
 def bundle(out: Path, chips: Split, architecture: str, **arguments) -> Path:
     """A network with random weights."""
+    torch.manual_seed(0)
     given = arguments_of(architecture, chips.bands, arguments)
     zeros, ones = (0.0,) * len(chips.bands), (1.0,) * len(chips.bands)
     how = FixedParams(centre=zeros, scale=ones, clip=(-1e4, 1e4))

@@ -18,8 +18,10 @@ from landslide_geo.chips.split import Split
 from landslide_geo.chips.zindi import BANDS
 from landslide_geo.config import AugmentParams, FixedParams, ScanParams, TrainParams
 from landslide_geo.errors import MissingBandError, ParameterError
+from landslide_geo.inference.sight import SensorSource, Sight
 from landslide_geo.models import build, load_model
 from landslide_geo.models.modalities import arguments_of
+from landslide_geo.scene.open import open_scene
 from landslide_geo.scene.visibility import is_valid
 from landslide_geo.simulate.chips import ChipMaker
 from landslide_geo.training.package import draft
@@ -197,3 +199,42 @@ def test_the_gate_of_a_network_that_outlines_works_without_radar_too(values: np.
     with rasterio.open(tmp_path / "out/probability.tif") as source:
         assert source.res == (10, 10)
         assert np.isfinite(source.read(1)).all()
+
+
+def test_elevation_sees_nothing_and_may_come_from_the_dem(values: np.ndarray, tmp_path: Path) -> None:
+    bands = (*BANDS[:4], "vv_desc", "vh_desc", "elevation", "cloud_mask")
+    sensors = (BANDS[:4], ("vv_desc", "vh_desc"))
+    half = values.copy()
+    half[:, :60] = np.nan
+    path = write(tmp_path / "some.tif", BANDS[:6], half[:6])
+    dem = write(tmp_path / "dem.tif", ("elevation",), np.full((1, SIDE, SIDE), 100.0))
+    scene = open_scene([path], dem=dem)
+    sight = Sight.of(scene, bands, sensors, by="it")
+    assert sight.bands == bands[:-1]
+    assert sight.made == ("cloud_mask",)
+    assert not sight.missing
+    read, valid = SensorSource(scene, sight).read(scene.extent)
+    assert not valid[:60].any(), "its height is known, and nobody saw it"
+    assert valid[60:].mean() > 0.9
+    assert set(np.unique(read[-1][60:])) <= {0.0, 1.0}
+    with pytest.raises(MissingBandError, match="needs band elevation"):
+        Sight.of(open_scene([path]), bands, sensors, by="it")
+    other = write(tmp_path / "swir.tif", ("swir16",), values[:1])
+    with pytest.raises(MissingBandError, match="needs band red"):
+        Sight.of(open_scene([other], dem=dem), bands, sensors, by="it")
+
+
+def test_cloud_masks_are_made_of_red(values: np.ndarray, tmp_path: Path) -> None:
+    cloudy = values.copy()
+    cloudy[:4, :, :120] = 9_000
+    bands = (*BANDS, "cloud_mask")
+    radar = (RADAR[:4], RADAR[4:])
+    for name, scale in (("numbers", 1), ("reflectance", 1e-4)):
+        seen = cloudy.copy()
+        seen[:4] *= scale
+        scene = open_scene([write(tmp_path / f"{name}.tif", BANDS, seen)])
+        read, _ = SensorSource(scene, Sight.of(scene, bands, (OPTICAL, *radar), by="it")).read(scene.extent)
+        np.testing.assert_array_equal(read[-1, :, :120], 1)
+        assert read[-1, :, 130:].mean() < 0.1
+    blind = Sight.of(open_scene([write(tmp_path / "radar.tif", RADAR, values[4:])]), bands, (OPTICAL, *radar), by="it")
+    assert blind.missing == (*OPTICAL, "cloud_mask")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from squares import chips
 
-from landslide_geo.errors import DatasetError
+from landslide_geo.errors import DatasetError, ParameterError
 from landslide_geo.training.evaluate import Answer
 from landslide_geo.training.out_of_fold import (
     Predictions,
@@ -25,7 +25,7 @@ def made(
     ids: str | list[str], truth: list[int], probability: list[float], spread: list[float] | None = None
 ) -> Predictions:
     return Predictions(
-        np.array(list(ids)), np.array(list(ids)), np.array(truth, float), np.array(probability),
+        "0123456789abcdef", 4, np.array(list(ids)), np.array(list(ids)), np.array(truth, float), np.array(probability),
         np.array(spread or [0.0] * len(ids)),
     )  # fmt: skip
 
@@ -36,13 +36,18 @@ def test_a_table_comes_back_as_it_was_written(tmp_path: Path) -> None:
     back = Predictions.read(tmp_path / "deep/table.csv")
     for name in ("ids", "blocks", "truth", "probability", "spread"):
         assert getattr(back, name).tolist() == getattr(some, name).tolist()
+    assert (back.model, back.tta) == (some.model, 4)
+    back.require_model("0123456789abcdef" * 4, where="here")
+    with pytest.raises(ParameterError, match="here: predictions of another model"):
+        back.require_model("f" * 64, where="here")
 
 
 def test_of_chips_with_masks_it_is_the_mean_over_known_pixels() -> None:
     some = chips(2, 1)
     some.masks[0, :, :32] = 255
     halves = np.where(np.arange(64) < 32, 0.9, 0.3).astype(np.float32) * np.ones((2, 64, 64), np.float32)
-    found = Predictions.of(some, [Answer(halves[:1], halves[:1] / 3), Answer(halves[1:], halves[1:] / 3)])
+    said = [Answer(halves[:1], halves[:1] / 3), Answer(halves[1:], halves[1:] / 3)]
+    found = Predictions.of(some, said, model="m", tta=1)
     assert found.probability == pytest.approx([0.3, 0.6])
     assert found.spread == pytest.approx([0.1, 0.2])
     assert found.truth[1] == pytest.approx(some.mask(1).mean())
@@ -50,8 +55,9 @@ def test_of_chips_with_masks_it_is_the_mean_over_known_pixels() -> None:
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("id,block\n1,2\n", "no table of predictions"), ("id,block,truth,probability,spread\n", "holds no prediction"),
-     ("id,block,truth,probability,spread\na,b,x,0,0\n", "no table of predictions")],
+    [("id,block\n1,2\n", "no table of predictions"),
+     ("model,tta,id,block,truth,probability,spread\n", "holds no prediction"),
+     ("model,tta,id,block,truth,probability,spread\nm,1,a,b,x,0,0\n", "no table of predictions")],
 )  # fmt: skip
 def test_other_tables_are_refused(tmp_path: Path, text: str, complaint: str) -> None:
     (tmp_path / "table.csv").write_text(text)
@@ -104,10 +110,7 @@ def test_weights_go_to_who_is_right() -> None:
 
     def system(name: str, noise: float) -> System:
         logit = (np.array(truth) * 2 - 1) * 2 + rng.normal(0, noise, 400)
-        found = Predictions(
-            np.array(ids), np.array(ids), np.array(truth, float), 1 / (1 + np.exp(-logit)), np.zeros(400)
-        )
-        return System.of(name, [found], [None], None)
+        return System.of(name, [made(ids, truth, (1 / (1 + np.exp(-logit))).tolist())], [None], None)
 
     good, bad = system("good", 1.0), system("bad", 6.0)
     weights = likeliest_weights([bad, good])
