@@ -49,7 +49,6 @@ def ablate(
     _require_clean(folder, chosen)
     before = (folder / _PARAMS).read_bytes()
     found: dict[tuple[str, int], Measured] = {}
-    # Whole systems first: the last one of the first seed then holds those of the other groups too.
     wholes, parts = [one for one in chosen if not one.set], [one for one in chosen if one.set]
     try:
         for seed in seeds:
@@ -62,7 +61,7 @@ def ablate(
                 report(found[one.name, seed], fresh)
     finally:
         (folder / _PARAMS).write_bytes(before)
-    _apply(folder, _name(wholes[-1], seeds[0]), before)
+    _restore(folder, wholes, seeds[0], before)
     return [found[one.name, seed] for one in chosen for seed in seeds]
 
 
@@ -168,13 +167,12 @@ def _measured(text: str) -> dict[str, Any] | None:
     return values if isinstance(values, dict) else None
 
 
-def _apply(folder: Path, name: str, before: bytes) -> None:
-    """Leave the workspace as an experiment made it."""
-    if not _there(folder, name):
-        return  # nothing was changed by it, so it is the workspace as it is
-    done = dvc(folder, "exp", "apply", name)
+def _restore(folder: Path, wholes: Sequence[AblationParams], seed: int, before: bytes) -> None:
+    """Leave the workspace as the whole system was made: what was trained comes from DVC's cache."""
+    # `dvc exp apply` would want the outputs of all stages, of those too that no ablation runs.
+    shown = git(folder, "show", f"{_ref(folder, _name(wholes[-1], seed))}:./{_PARAMS}")
+    if shown.returncode == 0 and yaml.safe_load(shown.stdout) != yaml.safe_load(before):
+        (folder / _PARAMS).write_text(shown.stdout, encoding="utf-8")
+    done = dvc(folder, "repro", *dict.fromkeys(target for one in wholes for target in one.targets))
     if done.returncode:
-        raise ParameterError(f"{name} could not be applied: {last_line(done.stderr or done.stdout)}")
-    path = folder / _PARAMS
-    if yaml.safe_load(path.read_bytes()) == yaml.safe_load(before):
-        path.write_bytes(before)  # the same parameters, in the words of whoever wrote them
+        raise ParameterError(f"the whole system could not be restored: {last_line(done.stderr or done.stdout)}")

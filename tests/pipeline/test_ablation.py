@@ -41,6 +41,9 @@ stages:
     params: [ensembles]
     deps: [metrics/score.json, combine.py]
     metrics: [metrics/both.json: {{cache: false}}]
+  other:
+    cmd: "{python} never.py"
+    outs: [other.txt]
 """
 #: A score that is 0.8, less 0.1 without the gate, and 0.01 more with each seed. Each run leaves a line.
 FIT = """
@@ -121,6 +124,12 @@ def test_every_system_and_seed_is_an_experiment_and_the_whole_one_stays(
     assert "whole-5: f1 0.8500" in said
     assert (project.parent / "runs.txt").read_text().count("\n") == before + 2
     assert set(rows(project / "out/b/ablations.csv")) == {(name, s) for name in ("whole", "no-gate") for s in (0, 2, 5)}
+
+    # Of another seed than that of the parameters: they say so.
+    assert run(["ablate", "--seeds", "2", "--only", "net", "--out", "out/d"]) == 0
+    assert load_params(project / "params.yaml").training(None).seed == 2
+    assert json.loads((project / "metrics/score.json").read_text())["f1"] == pytest.approx(0.82)
+    git(project, "checkout", "params.yaml")
 
     # A stage that fails is one line, and nothing is written; what was run before is kept.
     assert run(["ablate", "--seeds", "0,13", "--only", "net", "--out", "out/c"]) == 2
