@@ -58,6 +58,8 @@ def predict_chips(
         probabilities=probabilities, options={name: value for name, value in given.items() if value is not None},
         filter=not no_filter,
     )  # fmt: skip
+    for line in found.doubts:
+        typer.echo(f"Note: {line}", err=True)
     filtered = "" if found.filtered is None else f"; {found.filtered:.1%} filtered"
     typer.echo(
         f"{found.chips:,} chips, {found.positive:,} with a landslide; mean spread over answers {found.spread:.4f}"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from landslide_geo.chips import landslide4sense, zindi
 from landslide_geo.chips.collection import Collection
+from landslide_geo.chips.doubts import Doubts
 from landslide_geo.chips.split import Split
 from landslide_geo.errors import MissingExtraError, OutputError, ParameterError
 from landslide_geo.files import make_parent, replacing, replacing_folder, write_text
@@ -38,12 +39,14 @@ class Predicted:
         positive: how many of them hold a landslide.
         spread: mean standard deviation over members and symmetries.
         filtered: share of the chips that the model's filter kept from it; none: no filter was asked.
+        doubts: what looks wrong with the chips, a line each.
     """
 
     chips: int
     positive: int
     spread: float
     filtered: float | None = None
+    doubts: tuple[str, ...] = ()
 
 
 def predict_chips(
@@ -97,7 +100,11 @@ def predict_chips(
     rows: list[tuple[float, float]] = []
     masks: list[NDArray[np.bool_]] = []
     passed: list[NDArray[np.bool_]] = []
+    doubts: Doubts | None = None
     for part in parts:
+        doubts = doubts or Doubts(part.bands, part.units)
+        for index in range(len(part)):
+            doubts.add(part.image(index))
         through = passing_of(model, part) if filter else None
         passed += [] if through is None else [through]
         said = answer(found, part, tta=tta, prior=prior, through=through)
@@ -112,8 +119,9 @@ def predict_chips(
             _write_masks(out, ids, masks)
         else:
             write_text(out, _table(("ID", "label"), zip(ids, map(int, positive), strict=True)))
+    told = () if doubts is None else tuple(doubts.lines())
     share = share_filtered(np.concatenate(passed)) if passed else None
-    return Predicted(len(ids), sum(positive), float(np.mean([spread for _, spread in rows])), share)
+    return Predicted(len(ids), sum(positive), float(np.mean([spread for _, spread in rows])), share, told)
 
 
 def _parts(model: Model | Ensemble, dataset: str, root: Path, split: str, options: dict[str, Any]) -> Iterator[Split]:
