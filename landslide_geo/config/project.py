@@ -43,7 +43,10 @@ class FilterParams(Params):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="of its folder in data/filters")
     data: str = Field(description="chips to train on")
-    options: str = Field("", description="of landslide prefilter; its parameters stand in `prefilter`")
+    options: str = Field(
+        "--seed 0", min_length=1, description="of landslide prefilter, one at least: DVC would see a command that ends "
+        "in nothing as changed; other parameters stand in `prefilter`"
+    )  # fmt: skip
 
 
 class EnsembleParams(Params):
@@ -51,7 +54,9 @@ class EnsembleParams(Params):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="of its folder in data/ensembles")
     members: str = Field(description="folders of their bundles, separated by spaces")
-    options: str = Field("", description="of landslide ensemble: weights, abstention, the filter asked before it")
+    options: str = Field(
+        "--anchor", min_length=1, description="of landslide ensemble, one at least: weights, abstention, the filter"
+    )
     data: str = Field(description="chips to report on")
     split: str = Field("test", description="of these chips")
 
