@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import fcntl
 import hashlib
+import io
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
@@ -101,6 +103,15 @@ def write_text(path: Path, text: str) -> None:
     make_parent(path)
     with replacing(path) as part:
         part.write_text(text + "\n", encoding="utf-8")
+
+
+def csv_text(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """A table as CSV, without the end of its last line, as `write_text` takes it."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return text.getvalue().rstrip("\n")
 
 
 def make_parent(path: Path) -> None:

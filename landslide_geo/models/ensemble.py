@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from landslide_geo.config import first_problem
 from landslide_geo.errors import BundleError, OutputError
 from landslide_geo.models.bundle import CARD, find_bundle, list_bundles
-from landslide_geo.models.manifest import MANIFEST, SCHEMA_VERSION, Threshold
+from landslide_geo.models.manifest import MANIFEST, SCHEMA_VERSION, Task, Threshold
 from landslide_geo.models.model import Model, open_model
 from landslide_geo.models.prefilter import add_prefilter, prefilter_files, remove_prefilter, require_bands
 from landslide_geo.models.receptive_field import DeviceKind
@@ -98,9 +98,9 @@ class Ensemble:
             _ = model.bundle.network
 
     @property
-    def task(self) -> Literal["segmentation", "classification"]:
+    def task(self) -> Task:
         """What it answers: a probability for each pixel, or one for a window."""
-        return self.models[0][0].manifest.task
+        return self.models[0][0].task
 
     @property
     def sensors(self) -> tuple[tuple[str, ...], ...]:

@@ -15,6 +15,10 @@ WEIGHTS: Final = "model.safetensors"
 SCHEMA_VERSION: Final = 1
 
 
+#: A probability for each pixel, or one for a window.
+Task = Literal["segmentation", "classification"]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -105,9 +109,7 @@ class BundleManifest(_Part):
     schema_version: Literal[1] = SCHEMA_VERSION
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
     description: str
-    task: Literal["segmentation", "classification"] = Field(
-        "segmentation", description="a probability for each pixel, or one for a window"
-    )
+    task: Task = Field("segmentation", description="a probability for each pixel, or one for a window")
     architecture: str
     arguments: dict[str, Any] = {}
     bands: tuple[InputBand, ...] = Field(min_length=1)

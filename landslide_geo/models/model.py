@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from landslide_geo.errors import ParameterError
 from landslide_geo.models.bundle import Bundle, load_bundle, open_bundle
-from landslide_geo.models.manifest import BundleManifest, Calibration, Threshold
+from landslide_geo.models.manifest import BundleManifest, Calibration, Task, Threshold
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,6 +44,21 @@ class Model:
         changes = {"calibration": calibration, "threshold": threshold, "tta": tta}
         changed = self.manifest.model_copy(update=changes)
         return Model(replace(self.bundle, manifest=changed))
+
+    @property
+    def name(self) -> str:
+        """Of the bundle."""
+        return self.manifest.name
+
+    @property
+    def task(self) -> Task:
+        """What it answers: a probability for each pixel, or one for a window."""
+        return self.manifest.task
+
+    @property
+    def tta(self) -> int:
+        """Symmetries averaged by default."""
+        return self.manifest.tta
 
     @property
     def bands(self) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ def cross_evaluate(
     read = [_chips(Path(path), split) for path in chips]
     _refuse_twice([model.sha256 for model in loaded], models, "model")
     _refuse_twice([str(Path(path).resolve()) for path in chips], chips, "dataset")
-    rows = labels([_name(model) for model in loaded], models)
+    rows = labels([model.name for model in loaded], models)
     columns = labels([f"{Path(found.name).parent.name} {Path(found.name).stem}" for found in read], chips)
     cells = []
     for row, model in zip(rows, loaded, strict=True):
@@ -186,10 +186,6 @@ def _data(model: Model | Ensemble) -> tuple[list[str], list[str]]:
         [line for one in stated for line in one.training.data],
         [line for one in stated for line in (one.calibration.data, one.threshold.how)],
     )
-
-
-def _name(model: Model | Ensemble) -> str:
-    return model.name if isinstance(model, Ensemble) else model.manifest.name
 
 
 def _chips(path: Path, split: str) -> Split:

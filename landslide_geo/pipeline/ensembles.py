@@ -60,7 +60,7 @@ def combine(
     require_symmetries(tta)
     if abstain is not None and not 0 < abstain < 0.5:
         raise ParameterError(f"abstain {abstain}: a standard deviation of probabilities lies between 0 and 0.5")
-    if len(set(map(_absolute, folders))) < len(folders):
+    if len({folder.resolve() for folder in folders}) < len(folders):
         raise ParameterError("members: one is named twice; name each once")
     name = _named(name or out.absolute().name)
     manifests = [_member(folder) for folder in folders]
@@ -116,7 +116,7 @@ def combine(
         licence="; ".join(sorted({manifest.licence for manifest in manifests})),
         created=datetime.now(UTC).replace(microsecond=0).isoformat(),
     )
-    if any(_absolute(folder) == _absolute(out) for folder in folders):
+    if any(folder.resolve() == out.resolve() for folder in folders):
         raise OutputError(f"{out}: is one of the members; name another --out")
     return save_ensemble(out, manifest, prefilter=prefilter)
 
@@ -182,7 +182,3 @@ def _described(
 
 def _relative(folder: Path, out: Path) -> str:
     return os.path.relpath(folder.absolute(), out.absolute())
-
-
-def _absolute(folder: Path) -> Path:
-    return folder.resolve()

@@ -19,7 +19,6 @@ from landslide_geo.training.evaluate import (
     histograms_of,
     passing,
     require_symmetries,
-    task_of,
 )
 from landslide_geo.training.metrics import Counts, Histogram
 
@@ -89,24 +88,25 @@ def evaluate_model(
         found = decided(found, decision)
     chips = read_split(dataset, Path(root), split)
     used = found.threshold if threshold is None else threshold
-    through = passing_of(model, chips) if filter else None
+    prefilter = open_prefilter(find_bundle(model)) if filter else None
+    through = None if prefilter is None else passing(prefilter, chips)
     histogram, each = Histogram(), []
     for own in histograms_of(found, chips, tta=tta, prior=prior, through=through):
         histogram.include(own)
         each.append(own.at(used))
-    if isinstance(found, Ensemble):
-        name, usual = found.name, found.tta
-        seed: Any = [member.manifest.training.seed for member, _ in found.models]
-    else:
-        name, usual, seed = found.manifest.name, found.manifest.tta, found.manifest.training.seed
+    seed: Any = (
+        [member.manifest.training.seed for member, _ in found.models]
+        if isinstance(found, Ensemble)
+        else found.manifest.training.seed
+    )
     metrics = Scores.of(histogram, threshold=used, patches=len(chips)).to_json() | {
-        "unit": UNITS_COUNTED[task_of(found)],
+        "unit": UNITS_COUNTED[found.task],
         "simulated": chips.simulated,
-        "model": name,
+        "model": found.name,
         "model_sha256": found.sha256,
         "dataset": dataset if dataset != CHIPS else ", ".join(sorted(set(chips.sources.tolist()))),
         "split": split,
-        "tta": usual if tta is None else tta,
+        "tta": found.tta if tta is None else tta,
         "prior": prior,
         "seed": seed,
         "hardware": described(),
@@ -114,18 +114,6 @@ def evaluate_model(
     if through is not None:
         metrics["filtered"] = share_filtered(through)
     return Evaluation(metrics, histogram, chips, found, each, through)
-
-
-def passing_of(model: str | Path, chips: Split) -> Passing | None:
-    """Which chips the filter in a model's folder lets pass; none where it holds no filter.
-
-    Raises:
-        BundleError: there is no such model, or its filter is broken.
-        DatasetError: the chips lack a band that the filter looks at.
-        ParameterError: they have it in another unit.
-    """
-    prefilter = open_prefilter(find_bundle(model))
-    return None if prefilter is None else passing(prefilter, chips)
 
 
 def share_filtered(through: Passing) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,10 +16,11 @@ from landslide_geo.chips.collection import Collection
 from landslide_geo.chips.doubts import Doubts
 from landslide_geo.chips.split import Split
 from landslide_geo.errors import MissingExtraError, OutputError, ParameterError
-from landslide_geo.files import make_parent, replacing, replacing_folder, write_text
-from landslide_geo.models import Ensemble, Model, load_simplest
-from landslide_geo.pipeline.evaluation import CHIPS, passing_of, read_split, share_filtered
-from landslide_geo.training.evaluate import Answer, answer, batches, require_symmetries, task_of
+from landslide_geo.files import csv_text, make_parent, replacing, replacing_folder, write_text
+from landslide_geo.models import Ensemble, Model, find_bundle, load_simplest
+from landslide_geo.models.prefilter import open_prefilter
+from landslide_geo.pipeline.evaluation import CHIPS, read_split, share_filtered
+from landslide_geo.training.evaluate import Answer, answer, batches, passing, require_symmetries
 
 #: Readers of what is to be predicted, by dataset.
 UNLABELLED: Final[dict[str, Callable[..., Collection]]] = {
@@ -80,7 +79,7 @@ def predict_chips(
     if threshold is not None and not 0 < threshold < 1:
         raise ParameterError(f"threshold {threshold}: give a probability between 0 and 1")
     found = load_simplest(model)
-    out, outlines = Path(out), task_of(found) == "segmentation"
+    out, outlines = Path(out), found.task == "segmentation"
     also = None if probabilities is None else Path(probabilities)
     if outlines and dataset == "zindi":
         raise ParameterError(
@@ -101,11 +100,12 @@ def predict_chips(
     masks: list[NDArray[np.bool_]] = []
     passed: list[NDArray[np.bool_]] = []
     doubts: Doubts | None = None
+    prefilter = open_prefilter(find_bundle(model)) if filter else None
     for part in parts:
         doubts = doubts or Doubts(part.bands, part.units)
         for index in range(len(part)):
             doubts.add(part.image(index))
-        through = passing_of(model, part) if filter else None
+        through = None if prefilter is None else passing(prefilter, part)
         passed += [] if through is None else [through]
         said = answer(found, part, tta=tta, prior=prior, through=through)
         ids += part.ids.tolist()
@@ -118,7 +118,7 @@ def predict_chips(
         if outlines:
             _write_masks(out, ids, masks)
         else:
-            write_text(out, _table(("ID", "label"), zip(ids, map(int, positive), strict=True)))
+            write_text(out, csv_text(("ID", "label"), zip(ids, map(int, positive), strict=True)))
     told = () if doubts is None else tuple(doubts.lines())
     share = share_filtered(np.concatenate(passed)) if passed else None
     return Predicted(len(ids), sum(positive), float(np.mean([spread for _, spread in rows])), share, told)
@@ -156,16 +156,8 @@ def _table_beside(path: Path | None, head: Iterable[str], rows: Iterable[Iterabl
         return
     make_parent(path)
     with replacing(path) as part:
-        part.write_text(_table(head, rows) + "\n", encoding="utf-8")
+        part.write_text(csv_text(head, rows) + "\n", encoding="utf-8")
         yield
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    return text.getvalue().rstrip("\n")
 
 
 def _require_new(folder: Path) -> None:

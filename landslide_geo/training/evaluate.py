@@ -215,15 +215,16 @@ def answer(
     members: list[tuple[Model, float, float | None]]
     if isinstance(model, Model):
         members = [(model, 1.0, None)]
-        over, abstain = tta or model.manifest.tta, None
+        abstain = None
     else:
         members = [(member, weight, model.anchor(i)) for i, (member, weight) in enumerate(model.models)]
-        over, abstain = tta or model.tta, model.abstain
+        abstain = model.abstain
+    over = tta or model.tta
     poll = Poll(abstain)
     whole = sum(weight for _, weight, _ in members)
     for member, weight, anchor in members:
         own = own_bands(member, chips)
-        if member.manifest.task == "classification":
+        if member.task == "classification":
             own = own.without_truth()  # a mask, or what it does not know, must not show in the input
         seen = images(own, member.manifest.normalisation)
         asked = (one[:, 0] for one in answers(member.probabilities, seen, over))
@@ -232,7 +233,7 @@ def answer(
 
 
 def _partly(model: Model | Ensemble, chips: Split, through: Passing, *, tta: int | None, prior: float | None) -> Answer:
-    side = 1 if task_of(model) == "classification" else chips.size
+    side = 1 if model.task == "classification" else chips.size
     whole = Answer(*(np.zeros((len(chips), side, side), np.float32) for _ in range(2)))
     if through.any():
         some = answer(model, chips.at(np.flatnonzero(through).tolist()), tta=tta, prior=prior)
@@ -273,7 +274,7 @@ def histograms_of(
                 yield calibrate_histogram(one, manifest.calibration)
         return
     start = 0
-    for part in batches(truth_for(task_of(model), chips)):
+    for part in batches(truth_for(model.task, chips)):
         own = None if through is None else through[start : start + len(part)]
         start += len(part)
         yield from _counted(probabilities(model, part, tta=tta, prior=prior, through=own), part)
@@ -295,7 +296,7 @@ def own_chips(model: Model, chips: Split) -> Split:
         DatasetError: they lack a band, or have labels only and the model outlines.
         ParameterError: their units are others than those the model was trained on.
     """
-    return truth_for(model.manifest.task, own_bands(model, chips))
+    return truth_for(model.task, own_bands(model, chips))
 
 
 def own_bands(model: Model, chips: Split) -> Split:
@@ -314,11 +315,6 @@ def own_bands(model: Model, chips: Split) -> Split:
                     f"model {model.manifest.name!r} takes {band.name} in {band.unit}; these chips have it in {unit}"
                 )
     return own
-
-
-def task_of(model: Model | Ensemble) -> str:
-    """``segmentation`` or ``classification``."""
-    return model.manifest.task if isinstance(model, Model) else model.task
 
 
 def truth_for(task: str, chips: Split) -> Split:

@@ -8,7 +8,6 @@ there.
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from scipy.optimize import minimize
 
 from landslide_geo.chips.split import Split
 from landslide_geo.errors import DatasetError, ParameterError
-from landslide_geo.files import write_text
+from landslide_geo.files import csv_text, write_text
 from landslide_geo.models.model import EPSILON
 from landslide_geo.models.voting import anchored
 from landslide_geo.training.evaluate import Answer
@@ -80,12 +79,9 @@ class Predictions:
         Raises:
             OutputError: it cannot be written.
         """
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        for id, block, *numbers in zip(self.ids, self.blocks, self.truth, self.probability, self.spread, strict=True):
-            writer.writerow([self.model, self.tta, id, block, *(f"{number:.6f}" for number in numbers)])
-        write_text(path, text.getvalue().rstrip("\n"))
+        fields = zip(self.ids, self.blocks, self.truth, self.probability, self.spread, strict=True)
+        rows = ([self.model, self.tta, id, block, *(f"{n:.6f}" for n in numbers)] for id, block, *numbers in fields)
+        write_text(path, csv_text(_COLUMNS, rows))
 
     @classmethod
     def read(cls, path: Path) -> Predictions:
