@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,7 @@ from PIL import Image, ImageDraw
 from landslide_geo.chips.collection import Chip, Collection
 from landslide_geo.chips.reading import picture
 from landslide_geo.chips.splits import SPLITS, stratified
-from landslide_geo.errors import DatasetError
+from landslide_geo.errors import DatasetError, ParameterError
 
 BANDS: Final = ("red", "green", "blue")
 SIZE: Final = 224
@@ -46,7 +47,7 @@ class _Entry:
         return self.mask is not None or self.outline is not None
 
 
-def collection(root: Path, *, seed: int) -> Collection:
+def collection(root: Path, *, seed: int, size: int = SIZE) -> Collection:
     """List the images.
 
     Args:
@@ -54,10 +55,14 @@ def collection(root: Path, *, seed: int) -> Collection:
             ``polygon_coordinate`` too, and both or none of them with ``dem``; files that belong together share their
             stem.
         seed: that draws the validation, a third of each kind.
+        size: side that all images are resized to, in pixels.
 
     Raises:
         DatasetError: another layout, or images, masks and elevations that do not belong together.
+        ParameterError: the size is none.
     """
+    if size < 1:
+        raise ParameterError(f"chips of {size} pixels: give a size of 1 or more, {SIZE} as the dataset's authors")
     has_dem = [(root / name / "dem").is_dir() for name in _FOLDERS]
     if any(has_dem) and not all(has_dem):
         lacking = root / _FOLDERS[has_dem.index(False)] / "dem"
@@ -69,7 +74,7 @@ def collection(root: Path, *, seed: int) -> Collection:
     splits = {name: [e for e, own in zip(entries, drawn, strict=True) if own == name] for name in SPLITS[:2]}
     bands = (*BANDS, "elevation") if all(has_dem) else BANDS
     units = (*["8-bit picture"] * 3, "Bijie elevation picture")[: len(bands)]
-    return Collection("bijie", bands, units, None, splits, _read)
+    return Collection("bijie", bands, units, None, splits, partial(_read, size=size))
 
 
 def _entries(folder: Path, *, dem: bool) -> list[_Entry]:
@@ -103,29 +108,34 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES}
 
 
-def _read(entry: _Entry) -> Chip:
+def _read(entry: _Entry, *, size: int) -> Chip:
     colours = picture(entry.image, "RGB")
-    bands = [np.asarray(_resized(colours), dtype=np.float32).transpose(2, 0, 1)]
+    bands = [np.asarray(_resized(colours, size), dtype=np.float32).transpose(2, 0, 1)]
     if entry.dem is not None:
         dem = _alike(entry.dem, "F", colours)
         if not np.isfinite(np.asarray(dem)).all():
             raise DatasetError(f"{entry.dem}: elevations are missing in it; get this file again")
-        bands.append(np.asarray(_resized(dem), dtype=np.float32)[None])
-    return Chip(entry.id, entry.id, np.concatenate(bands), _mask(entry, colours))
+        bands.append(np.asarray(_resized(dem, size), dtype=np.float32)[None])
+    return Chip(entry.id, entry.id, np.concatenate(bands), _mask(entry, colours, size))
 
 
-def _mask(entry: _Entry, image: Image.Image) -> NDArray[np.uint8]:
+def _mask(entry: _Entry, image: Image.Image, size: int) -> NDArray[np.uint8]:
     """(y, x) 0 and 1; the values of a picture that was compressed lie near 0 and 255."""
     if entry.mask is not None:
         source, found = entry.mask, _alike(entry.mask, "L", image)
     elif entry.outline is not None:
         source, found = entry.outline, _drawn(entry.outline, image)
     else:
-        return np.zeros((SIZE, SIZE), dtype=np.uint8)
-    mask = np.asarray(found.resize((SIZE, SIZE), Image.Resampling.NEAREST))
-    if not (mask > _HALF).any():
+        return np.zeros((size, size), dtype=np.uint8)
+    whole = np.asarray(found) > _HALF
+    if not whole.any():
         raise DatasetError(f"{source}: no landslide in it; masks hold 0 and 255. Get this file again, or leave it out")
-    return (mask > _HALF).astype(np.uint8)
+    mask = np.asarray(Image.fromarray(whole).resize((size, size), Image.Resampling.NEAREST))
+    if not mask.any():
+        # A landslide smaller than a pixel is one: in the pixel that most of it lies in.
+        share = np.asarray(Image.fromarray(whole.astype(np.float32)).resize((size, size), Image.Resampling.BOX))
+        mask = share == share.max()
+    return mask.astype(np.uint8)
 
 
 def _drawn(path: Path, image: Image.Image) -> Image.Image:
@@ -159,5 +169,5 @@ def _alike(path: Path, mode: str, image: Image.Image) -> Image.Image:
     return found
 
 
-def _resized(image: Image.Image) -> Image.Image:
-    return image if image.size == (SIZE, SIZE) else image.resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+def _resized(image: Image.Image, size: int) -> Image.Image:
+    return image if image.size == (size, size) else image.resize((size, size), Image.Resampling.BICUBIC)

@@ -55,7 +55,7 @@ def prepare(
         int | None, typer.Option("--chips", metavar="N", help="How many (simulated). Default: 200.")
     ] = None,
     size: Annotated[
-        int | None, typer.Option("--size", metavar="PX", help="Side of a chip (simulated). Default: 128.")
+        int | None, typer.Option("--size", metavar="PX", help="Side of a chip (simulated, bijie). Default: 128, 224.")
     ] = None,
     bands: Annotated[
         str | None,

@@ -57,7 +57,7 @@ _OPTIONS: Final[dict[str, _Option]] = {
     "speckle_window": _Option("filter of speckle", "--speckle-window", ("zindi",)),
     "published": _Option("published splits in a file", "--splits", ("sen12landslides",)),
     "chips": _Option("number of chips to choose", "--chips", ("simulated",)),
-    "size": _Option("size to choose", "--size", ("simulated",)),
+    "size": _Option("size to choose", "--size", ("simulated", "bijie")),
     "bands": _Option("bands to choose", "--bands", ("simulated",)),
     "share": _Option("share of landslides to choose", "--share", ("simulated",)),
     "clouds": _Option("clouds to choose", "--clouds", ("simulated",)),
@@ -95,9 +95,9 @@ def prepare_dataset(
         speckle: filter of radar (median, lee or none); zindi only.
         speckle_window: side of its window in pixels, odd; zindi only.
         published: file of the authors with splits; sen12landslides only.
-        chips: how many; simulated only, as all that follow.
-        size: side of a chip in pixels.
-        bands: names in the vocabulary.
+        chips: how many; simulated only.
+        size: side of a chip in pixels; simulated and bijie.
+        bands: names in the vocabulary; simulated only, as all that follow.
         share: of the chips that hold a landslide, roughly.
         clouds: share of the sky that is cloudy, roughly.
         overwrite: replace chips that are there.

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from landslide_geo.chips import bijie as reader
-from landslide_geo.errors import DatasetError
+from landslide_geo.errors import DatasetError, ParameterError
 
 
 def made(root: Path, *, dem: bool, suffix: str = "png", sizes: tuple[int, ...] = (100, 224, 300)) -> Path:
@@ -29,8 +29,8 @@ def made(root: Path, *, dem: bool, suffix: str = "png", sizes: tuple[int, ...] =
     return root
 
 
-def one(root: Path, seed: int = 42) -> dict:
-    found = reader.collection(root, seed=seed)
+def one(root: Path, seed: int = 42, **options: int) -> dict:
+    found = reader.collection(root, seed=seed, **options)
     return {chip.id: chip for entries in found.splits.values() for chip in map(found.read, entries) if chip}
 
 
@@ -130,6 +130,20 @@ def test_pictures_with_other_channels_are_named(tmp_path: Path) -> None:
     Image.new("L", (244, 224)).save(tmp_path / "non-landslide/image/ns_0001.png")
     with pytest.raises(DatasetError, match=r"image/ns_0001\.png: has the channels L"):
         one(tmp_path)
+
+
+def test_pictures_may_be_made_smaller_and_no_landslide_is_lost(tmp_path: Path) -> None:
+    root = made(tmp_path, dem=True)
+    speck = np.zeros((100, 120), dtype=np.uint8)
+    speck[9:11, 31:33] = 255  # of 0.6 pixels a side at this size, between the pixels that the nearest would take
+    Image.fromarray(speck).save(root / "landslide/mask/ls_0000.png")
+    chips = one(root, size=32)
+    assert {chip.image.shape for chip in chips.values()} == {(4, 32, 32)}
+    mask = chips["landslide/ls_0000"].truth
+    assert mask.shape == (32, 32) and mask.sum() == 1 and mask[3, 8]
+    assert chips["landslide/ls_0001"].truth[:16].all() and not chips["landslide/ls_0001"].truth[16:].any()
+    with pytest.raises(ParameterError, match="give a size of 1 or more"):
+        one(root, size=0)
 
 
 @pytest.mark.parametrize(("folder", "counts"), [("bijie_native", (25, 25)), ("bijie_224", (620, 900))])

@@ -119,8 +119,8 @@ def test_chips_are_simulated_from_nothing(tmp_path: Path, capsys) -> None:
     assert chips["label"].sum() == found["train"]["landslide"]
     assert "leave out --root" in refused(capsys, *given, "--root", tmp_path)
     assert "with --root" in refused(capsys, "bijie", "--out", tmp_path / "x")
-    assert "leave out --size, which is for simulated" in refused(
-        capsys, "bijie", "--root", tmp_path, "--out", tmp_path / "x", "--size", 64
+    assert "leave out --size, which is for simulated, bijie" in refused(
+        capsys, "hrgldd", "--root", tmp_path, "--out", tmp_path / "x", "--size", 64
     )
 
 
