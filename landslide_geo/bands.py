@@ -95,6 +95,11 @@ def is_optical(name: str) -> bool:
     return name.removeprefix(PRE) in OPTICAL
 
 
+def is_radar(name: str) -> bool:
+    """Whether the band, of either date, is backscatter."""
+    return name.removeprefix(PRE) in SAR
+
+
 def unit_fits(unit: str, wanted: str) -> bool:
     """Whether values in ``unit`` are what is wanted.
 

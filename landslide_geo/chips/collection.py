@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from landslide_geo.chips.store import UNKNOWN, batch
+from landslide_geo.config import SpeckleParams
 
 #: Chips in memory at a time.
 _BATCH: Final = 32
@@ -62,6 +63,7 @@ class Collection:
         read: reads and checks one of these; none for a patch that says nothing and is left out.
         quantum: of each band, the step between the values that it was rounded to; none where that is unknown.
         simulated: whether the chips are of no real ground.
+        speckle: how radar was filtered; none: it is as it was measured.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Collection:
     read: Callable[[Any], Chip | None]
     quantum: tuple[float | None, ...] | None = None
     simulated: bool = False
+    speckle: SpeckleParams | None = None
 
     def batches(self, split: str, *, labels: bool = False) -> Iterator[xr.Dataset]:
         """The chips of a split as `landslide_geo.chips.store.write` takes them, one file and some chips at a time.
@@ -108,6 +111,7 @@ class Collection:
             image, **truth, bands=self.bands, units=self.units, gsd_m=self.gsd_m, crs="",
             id=[chip.id for chip in part], block=[chip.block for chip in part],
             source=[self.name] * len(part), reason=[""] * len(part), quantum=self.quantum, simulated=self.simulated,
+            speckle=self.speckle,
         )  # fmt: skip
 
 

@@ -14,10 +14,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from landslide_geo.bands import is_radar
 from landslide_geo.chips import store
 from landslide_geo.chips.store import UNKNOWN
-from landslide_geo.errors import DatasetError
+from landslide_geo.config import SpeckleParams, validated
+from landslide_geo.errors import DatasetError, ParameterError
 from landslide_geo.kept import Shelf
+from landslide_geo.scene.sar import despeckled, require_speckle
 
 #: Stores unpacked to plain arrays, which are read as they are indexed, without decompression.
 _ARRAYS: Final = Shelf("chips", most=12)
@@ -43,6 +46,8 @@ class Split:
         quantum: of each band, the step between the values that it was rounded to; none where that is unknown.
         ids, blocks, sources: (N,) text; chips of one block must not be divided between folds.
         simulated: nothing of it was measured.
+        stored_speckle: how radar in ``images`` was filtered; none: it is as it was measured.
+        reading_speckle: how radar is filtered when a chip is read; none: it is taken as it is stored.
     """
 
     name: str
@@ -58,6 +63,8 @@ class Split:
     blocks: NDArray[np.str_]
     sources: NDArray[np.str_]
     simulated: bool = False
+    stored_speckle: SpeckleParams | None = None
+    reading_speckle: SpeckleParams | None = None
 
     def __len__(self) -> int:
         return len(self.places)
@@ -82,12 +89,19 @@ class Split:
         """Whether the truth is one label for each chip, not a mask."""
         return self.masks.shape[1:] == (1, 1)
 
+    @property
+    def speckle(self) -> SpeckleParams | None:
+        """How radar is filtered in what `image` gives; none: it is as it was measured, or there is none."""
+        return (self.reading_speckle or self.stored_speckle) if any(map(is_radar, self.bands)) else None
+
     def image(self, index: int) -> NDArray[np.float32]:
         """(band, y, x) float32 of one chip, NaN in all bands where one is unknown or the mask is.
 
         Of chips with one label each a band is NaN where it is unknown itself: another sensor may know what is there.
         """
         values: NDArray[np.float32] = np.array(self.images[self.places[index]][list(self.channels)])
+        if (how := self.reading_speckle) is not None:
+            values = despeckled(values, self.bands, kind=how.kind, size=how.size)
         if self.labelled:
             values[~np.isfinite(values)] = np.nan
         else:
@@ -178,6 +192,28 @@ class Split:
             quantum=tuple(self.quantum[i] for i in where),
         )  # fmt: skip
 
+    def despeckled(self, wanted: SpeckleParams | None, *, by: str) -> Split:
+        """The same chips, whose radar is filtered as somebody wants it: when they are read, where it was not before.
+
+        Args:
+            wanted: the filter; none: radar as it was measured.
+            by: who wants it, for the message.
+
+        Raises:
+            ParameterError: it was filtered otherwise, which cannot be undone, or the chips are smaller than the window.
+        """
+        if self.speckle == wanted or not any(map(is_radar, self.bands)):
+            return self
+        if self.speckle is not None or wanted is None:
+            prepared = "none" if wanted is None else f"{wanted.kind} --speckle-window {wanted.size}"
+            raise ParameterError(
+                f"{self.name}: radar was filtered {self.speckle}, and {by} takes it "
+                f"{'as it was measured' if wanted is None else f'filtered {wanted}'}; prepare the chips again with "
+                f"--speckle {prepared}"
+            )
+        require_speckle(wanted.kind, wanted.size, image=self.size)
+        return replace(self, reading_speckle=wanted)
+
     def _known(self, values: NDArray[np.float32], index: int) -> NDArray[np.bool_]:
         known: NDArray[np.bool_] = np.isfinite(values).all(axis=0) & (self.masks[self.places[index]] != UNKNOWN)
         return known
@@ -213,12 +249,14 @@ class Split:
     def _made(cls, name: str, found: xr.Dataset, image: NDArray[np.float32], mask: NDArray[np.uint8]) -> Split:
         bands = tuple(str(band) for band in found["band"].to_numpy())
         quantum = found.attrs.get("quantum") or [None] * len(bands)
+        told = found.attrs.get("speckle")
+        speckle = None if told is None else validated(SpeckleParams, told, where=f"{name}: speckle")
         return cls(
             name=name, images=image, masks=mask, places=np.arange(len(image)), channels=tuple(range(len(bands))),
             bands=bands, units=tuple(found.attrs["units"]), gsd_m=found.attrs.get("gsd_m"),
             quantum=tuple(quantum), ids=found["id"].to_numpy().astype(str),
             blocks=found["block"].to_numpy().astype(str), sources=found["source"].to_numpy().astype(str),
-            simulated=store.is_simulated(found),
+            simulated=store.is_simulated(found), stored_speckle=speckle,
         )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
+from landslide_geo.config import SpeckleParams
 from landslide_geo.errors import DatasetError
 
 #: Value of a mask where nothing is known: unseen, or nobody looked.
@@ -39,6 +40,7 @@ def batch(
     crs: str,
     quantum: tuple[float | None, ...] | None = None,
     simulated: bool = False,
+    speckle: SpeckleParams | None = None,
     **texts: list[str],
 ) -> xr.Dataset:
     """Some chips as `write` takes them.
@@ -54,6 +56,7 @@ def batch(
         quantum: of each band, the step between the values that it was rounded to, which the values lie in the middle
             of; training dithers by it. None where that is unknown or was not done.
         simulated: whether the chips are of no real ground.
+        speckle: how the radar among the bands was filtered; none: it is as it was measured.
         texts: ``id``, ``block`` (for folds: chips of one block stay together), ``source`` (the scene) and ``reason``
             (why an analyst rejected ground in it, several separated by semicolons; empty for none), N each.
 
@@ -77,6 +80,7 @@ def batch(
             "crs": crs,
             "unknown": UNKNOWN,
             "simulated": simulated,
+            **({} if speckle is None else {"speckle": speckle.model_dump()}),
         },
     )
 

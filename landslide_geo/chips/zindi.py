@@ -19,7 +19,7 @@ from landslide_geo.bands import MASKS, UNITS
 from landslide_geo.chips.collection import Chip, Collection
 from landslide_geo.chips.reading import image_of, npy
 from landslide_geo.chips.splits import SPLITS, stratified
-from landslide_geo.config import SpeckleKind
+from landslide_geo.config import SpeckleKind, SpeckleParams
 from landslide_geo.errors import DatasetError
 from landslide_geo.scene.clouds import cloudy
 from landslide_geo.scene.sar import despeckled, require_speckle
@@ -117,7 +117,8 @@ def _collected(
     bands = (*BANDS, CLOUD_MASK) if cloud_mask else BANDS
     read = partial(_read, cloud_mask=cloud_mask, speckle=speckle, window=speckle_window)
     units = (*["digital number"] * 4, *["dB"] * 8, UNITS[CLOUD_MASK])[: len(bands)]
-    return Collection("zindi", bands, units, 10.0, splits, read)
+    filtered = None if speckle == "none" else SpeckleParams(kind=speckle, size=speckle_window)
+    return Collection("zindi", bands, units, 10.0, splits, read, speckle=filtered)
 
 
 def before(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -34,7 +34,9 @@ def predict_chips(
     ] = None,
     speckle: Annotated[
         str | None,
-        typer.Option("--speckle", metavar="NAME", help="Filter of radar as in training: median, lee or none (zindi)."),
+        typer.Option(
+            "--speckle", metavar="NAME", help="Filter radar: median, lee or none (zindi). Default: as the model wants."
+        ),
     ] = None,
     speckle_window: Annotated[
         int | None, typer.Option("--speckle-window", metavar="PX", help="Side of the filter's window (zindi).")

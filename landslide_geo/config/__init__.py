@@ -13,6 +13,7 @@ from landslide_geo.config.normalising import (
     FixedParams,
     Normalisation,
     SpeckleKind,
+    SpeckleParams,
     StretchParams,
 )
 from landslide_geo.config.prefilter import PrefilterParams
@@ -39,6 +40,7 @@ __all__ = [
     "PrefilterParams",
     "ScanParams",
     "SpeckleKind",
+    "SpeckleParams",
     "StretchParams",
     "TrainParams",
     "VectorizeParams",

@@ -37,6 +37,22 @@ BIGEARTHNET: Final[dict[str, tuple[float, float]]] = {
 SpeckleKind = Literal["none", "median", "lee"]
 
 
+class SpeckleParams(Params):
+    """How radar was filtered before a network saw it, which a store of chips and a bundle tell."""
+
+    kind: Literal["median", "lee"] = Field(description="of the filter")
+    size: int = Field(ge=1, description="side of its window in pixels, odd")
+
+    @model_validator(mode="after")
+    def _has_a_middle(self) -> SpeckleParams:
+        if self.size % 2 == 0:
+            raise ValueError(f"a window of {self.size} pixels has no pixel in its middle")
+        return self
+
+    def __str__(self) -> str:
+        return f"by {self.kind} in windows of {self.size} pixels"
+
+
 class StretchParams(Params):
     """Local normalisation of a scene (:mod:`landslide_geo.scene.stretch`), a bundle's ``normalisation``."""
 

@@ -242,7 +242,9 @@ def save_bundle(
         for name, content in (also or {}).items():
             (staged / name).write_text(content, encoding="utf-8")
         if prefilter is not None:
-            require_bands(Path(prefilter), manifest.bands, gsd_m=manifest.gsd_m, of=manifest.name)
+            require_bands(
+                Path(prefilter), manifest.bands, gsd_m=manifest.gsd_m, of=manifest.name, speckle=manifest.speckle
+            )
             add_prefilter(staged, Path(prefilter))
         load_bundle(staged)
         staged.chmod(0o755)  # mkdtemp makes it private, and so does safetensors its file

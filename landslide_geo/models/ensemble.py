@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from landslide_geo.config import first_problem
+from landslide_geo.bands import is_radar
+from landslide_geo.config import SpeckleParams, first_problem
 from landslide_geo.errors import BundleError, OutputError
 from landslide_geo.models.bundle import CARD, find_bundle, list_bundles
 from landslide_geo.models.manifest import MANIFEST, SCHEMA_VERSION, Task, Threshold
@@ -108,6 +110,11 @@ class Ensemble:
         stated = [model.manifest.sensors for model, _ in self.models]
         return tuple(dict.fromkeys(own for one in stated for own in one)) if all(stated) else ()
 
+    @property
+    def speckle(self) -> SpeckleParams | None:
+        """How the members want radar filtered, all that take any; none: as it was measured."""
+        return _require_one_speckle([model for model, _ in self.models], self.directory)
+
     def anchor(self, member: int) -> float | None:
         """Calibrated probability of a member that becomes 0.5 before averaging; none: as it is."""
         return self.anchors[member] if self.anchors else None
@@ -171,6 +178,7 @@ def open_ensemble(name_or_dir: str | os.PathLike[str] = "default") -> Ensemble:
     models = tuple((_load_member(directory, member.bundle), member.weight) for member in stated.members)
     if len({model.manifest.task for model, _ in models}) > 1:
         raise BundleError(f"{path}: some members classify and some outline; make an ensemble of each")
+    _require_one_speckle([model for model, _ in models], path)
     digest = hashlib.sha256(path.read_bytes())
     for model, _ in models:
         digest.update(model.sha256.encode())
@@ -185,6 +193,22 @@ def open_ensemble(name_or_dir: str | os.PathLike[str] = "default") -> Ensemble:
         directory, stated.name, models, stated.threshold.value, stated.tta, digest.hexdigest(), described,
         tuple(member.anchor for member in stated.members), stated.abstain,
     )  # fmt: skip
+
+
+def _require_one_speckle(members: Sequence[Model], path: Path) -> SpeckleParams | None:
+    """The filter that all members with radar want: a scan reads it once for all of them.
+
+    Raises:
+        BundleError: they want different ones.
+    """
+    wanted = {model.manifest.speckle: model for model in members if any(map(is_radar, model.bands))}
+    if len(wanted) > 1:
+        told = ", ".join(
+            f"{model.bundle.directory.name} takes it {'as it was measured' if one is None else f'filtered {one}'}"
+            for one, model in wanted.items()
+        )
+        raise BundleError(f"{path}: members want different filters of radar ({told}); train them on the same chips")
+    return next(iter(wanted), None)
 
 
 def _settled(model: Model, prior: float | None, anchor: float | None, raw: FloatArray) -> FloatArray:
@@ -218,11 +242,12 @@ def save_ensemble(
     members = [_load_member(target, member.bundle) for member in manifest.members]
     for model in members:
         _ = model.bundle.network
+    speckle = _require_one_speckle(members, target)
     if prefilter is not None:
         own = [model.manifest for model in members]
         bands = [band for one in own for band in one.bands]
         gsd_m = max(one.gsd_m[0] for one in own), min(one.gsd_m[1] for one in own)
-        require_bands(Path(prefilter), bands, gsd_m=gsd_m, of=manifest.name)
+        require_bands(Path(prefilter), bands, gsd_m=gsd_m, of=manifest.name, speckle=speckle)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         # A member may lie in the ensemble's own folder, so that this is not replaced as a whole where it is there.

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from landslide_geo.config import FixedParams, Normalisation
+from landslide_geo.config import FixedParams, Normalisation, SpeckleParams
 from landslide_geo.models.registry import ARCHITECTURES
 
 MANIFEST: Final = "bundle.json"
@@ -117,6 +117,9 @@ class BundleManifest(_Part):
         (), description="bands of each sensor, of which any but one may be missing; all others are needed"
     )
     normalisation: Normalisation
+    speckle: SpeckleParams | None = Field(
+        None, description="filter of the radar bands before normalisation; none: they are taken as they were measured"
+    )
     gsd_m: tuple[float, float] = Field(description="range of ground sampling distances the model was made for (m)")
     gsd_native_m: float = Field(gt=0, description="ground sampling distance of the training data (m)")
     reflectance: str = Field(description="level of processing of the input, such as surface reflectance")

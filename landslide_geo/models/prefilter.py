@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from landslide_geo.bands import EITHER
-from landslide_geo.config import first_problem
+from landslide_geo.bands import EITHER, is_radar
+from landslide_geo.config import SpeckleParams, first_problem
 from landslide_geo.errors import BundleError
 from landslide_geo.files import replacing
 from landslide_geo.models.features import Features
@@ -58,6 +58,7 @@ class PrefilterManifest(_Part):
     features: tuple[str, ...] = Field(min_length=1, description="of these bands, in order")
     tile: int = Field(ge=1, description="side of the chips it was trained on, in pixels: windows are cut into such")
     gsd_m: float | None = Field(None, description="size of their pixels (m); none: not known or not one")
+    speckle: SpeckleParams | None = Field(None, description="filter of its radar bands; none: as they were measured")
     threshold: float = Field(ge=0, le=1, description="what lies below it does not reach the network")
     how: str = Field(description="on what data and by what measure the threshold was found")
     out_of_fold: Screening = Field(description="of the training chips, each predicted by trees that did not see it")
@@ -205,7 +206,10 @@ def open_prefilter(folder: Path) -> Prefilter | None:
     return Prefilter.load(folder) if prefilter_files(folder) else None
 
 
-def require_bands(source: Path, bands: Sequence[InputBand], *, gsd_m: tuple[float, float], of: str) -> Prefilter:
+def require_bands(
+    source: Path, bands: Sequence[InputBand], *, gsd_m: tuple[float, float], of: str,
+    speckle: SpeckleParams | None = None,
+) -> Prefilter:  # fmt: skip
     """A filter for a model: what can be mapped must not depend on it, so it sees what the model sees too.
 
     Args:
@@ -213,9 +217,11 @@ def require_bands(source: Path, bands: Sequence[InputBand], *, gsd_m: tuple[floa
         bands: of the model; an ensemble's members may have one in several units.
         gsd_m: range of the model's pixels in metres; low above high says nothing.
         of: the model's name.
+        speckle: how the model's radar is filtered; none: as it was measured.
 
     Raises:
-        BundleError: there is no filter, it is broken, or it looks at other bands, units or pixels.
+        BundleError: there is no filter, it is broken, or it looks at other bands, units or pixels, or at radar that is
+            filtered otherwise.
     """
     found = Prefilter.load(source)
     names = list(dict.fromkeys(band.name for band in bands))
@@ -232,6 +238,11 @@ def require_bands(source: Path, bands: Sequence[InputBand], *, gsd_m: tuple[floa
                 f"{told} takes {band.name} in {band.unit}, and {of} in {' or '.join(sorted(units))}; train one on the "
                 "model's chips"
             )
+    if any(map(is_radar, found.bands)) and found.manifest.speckle != speckle:
+        own, other = (
+            "as it was measured" if one is None else f"filtered {one}" for one in (found.manifest.speckle, speckle)
+        )
+        raise BundleError(f"{told} takes radar {own}, and {of} {other}; train one on the model's chips")
     gsd, (low, high) = found.manifest.gsd_m, gsd_m
     if gsd is not None and low <= high and not low <= gsd <= high:
         raise BundleError(

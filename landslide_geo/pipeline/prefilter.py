@@ -58,6 +58,8 @@ def train_prefilter(
     validation = _taking(Split.read(others).as_labelled(), params) if others.is_dir() else None
     if validation is not None and (validation.units, validation.size) != (chips.units, chips.size):
         raise DatasetError(f"{others}: chips of another size or unit than those to train on; make both again")
+    if validation is not None and validation.speckle != chips.speckle:
+        raise DatasetError(f"{others}: radar is filtered otherwise than in the chips to train on; prepare both alike")
     found = fit(chips, params)
     with plots_folder(Path(out), WRITTEN, option="--out") as folder:
         assert folder is not None
@@ -97,6 +99,7 @@ def _manifest(found: Fitted, chips: Split, params: PrefilterParams, trees: bytes
         features=found.features.names,
         tile=chips.size,
         gsd_m=chips.gsd_m,
+        speckle=chips.speckle,
         threshold=found.threshold,
         how=f"the largest at which {lost} is lost, each predicted out of {params.folds} folds by block",
         out_of_fold=found.screening,

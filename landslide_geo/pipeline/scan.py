@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from odc.geo.geobox import GeoBox
 
+from landslide_geo.bands import is_radar
 from landslide_geo.config import ScanParams
 from landslide_geo.errors import ClusterError, EmptyAOIError, LandslideError
 from landslide_geo.inference.budget import gdal_memory
@@ -50,8 +51,9 @@ from landslide_geo.report import (
 from landslide_geo.scene.cog import write_view
 from landslide_geo.scene.grid import crs_name, geographic_footprint, ground_sample_distance
 from landslide_geo.scene.open import open_scene
+from landslide_geo.scene.sar import require_speckle
 from landslide_geo.scene.scene import Scene
-from landslide_geo.scene.stage import seen_once, staged
+from landslide_geo.scene.stage import despeckled_once, seen_once, staged
 from landslide_geo.version import __version__
 
 Progress = bool | Callable[[int, int], None]
@@ -144,11 +146,13 @@ def scan(
     )  # fmt: skip
     sight = Sight.of(scene, model.bands, model.sensors, by=f"model {model.name}")
     unit_factors(model, scene, sight)  # whether the model knows the scene's units
+    if (speckle := model.speckle) is not None and any(map(is_radar, sight.bands)):
+        require_speckle(speckle.kind, speckle.size, image=min(scene.height, scene.width))
     prefilter = None
     left_out: tuple[str, ...] = ()
     if params.filter and screen is None and prefilter_files(model.directory):
         bands = [band for member, _ in model.models for band in member.manifest.bands]
-        prefilter = require_bands(model.directory, bands, gsd_m=model.gsd_m, of=model.name)
+        prefilter = require_bands(model.directory, bands, gsd_m=model.gsd_m, of=model.name, speckle=model.speckle)
         left_out = tuple(name for name in prefilter.bands if name in sight.missing)
         if left_out:
             prefilter = None
@@ -248,6 +252,9 @@ class _Job:
             beside.submit(prepare, self.model, window=self.grid.window, batch_size=batch, params=self.params)
             with self.timings.step("warp"):
                 self.scene = staged(self.scene, folder / "bands")
+            if (speckle := self.model.speckle) is not None:
+                with self.timings.step("speckle"):
+                    self.scene = despeckled_once(self.scene, folder / "bands", speckle)
             with self.timings.step("visibility"):
                 self.scene = seen_once(self.scene, folder / "bands", needed=self.sight.needed)
             asked = Question(
@@ -338,6 +345,7 @@ class _Job:
             },
             "parameters": json.loads(json.dumps(self.settings, default=str)),
             "normalisation": statistics_of(folder),
+            "speckle": self._speckle(),
             "reflectance_scale": self.scene.reflectance_scale,
             "warnings": self.warnings(),
             "windows": answered["windows"],
@@ -347,6 +355,11 @@ class _Job:
             "versions": versions(),
             "machine": machine(),
         }
+
+    def _speckle(self) -> dict[str, Any] | None:
+        """How which bands of the scene were filtered before the network saw them; none: none was."""
+        bands, how = [name for name in self.scene.names if is_radar(name)], self.model.speckle
+        return None if how is None or not bands else how.model_dump() | {"bands": bands}
 
     def warnings(self) -> list[str]:
         """What a reader of the result must know about how model and scene fit."""

@@ -103,18 +103,20 @@ def train_model(
         how = settled(params.normalisation, training)
         return draft(network.eval(), training, normalisation=how, measured=measured, **about)
     try:
-        from landslide_geo.training.fit import Material, fit, silent
+        from landslide_geo.training.fit import Material, fit, require_fitting, silent
     except ImportError as error:
         raise MissingExtraError(
             f"training needs {error.name}; install it with: pip install 'landslide-geo[train]'"
         ) from None
+    material = Material(training, validation, hard)
+    require_fitting(material, params)  # before anything is made
     work = out.with_name(out.name + ".train")
     try:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{work}: cannot be made ({error.strerror}); name another --out") from None
     del network
-    fitted = fit(Material(training, validation, hard), params=params, out=work, resume=resume, report=report or silent)
+    fitted = fit(material, params=params, out=work, resume=resume, report=report or silent)
     bundle = draft(
         rounded(fitted.network), training, normalisation=fitted.normalisation,
         measured=_measured(training) | _spent(fitted), history=fitted.history, **about,

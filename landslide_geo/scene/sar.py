@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from landslide_geo.bands import PRE, SAR
+from landslide_geo.bands import is_radar
 from landslide_geo.config import SpeckleKind
 from landslide_geo.errors import ParameterError
 
@@ -139,7 +139,7 @@ def despeckled(
     Raises:
         ParameterError: as the filters.
     """
-    radar = [index for index, name in enumerate(bands) if name.removeprefix(PRE) in SAR]
+    radar = [index for index, name in enumerate(bands) if is_radar(name)]
     if kind == "none" or not radar:
         return image
     out = image.copy()

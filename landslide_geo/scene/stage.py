@@ -17,12 +17,15 @@ import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from landslide_geo.bands import is_radar
+from landslide_geo.config import SpeckleParams
 from landslide_geo.files import replacing
 from landslide_geo.parallel import in_order
 from landslide_geo.scene.cog import THREADS, TILE, tile_blocks
 from landslide_geo.scene.grid import Block, blocks
 from landslide_geo.scene.raster_io import NEAR, open_raster
 from landslide_geo.scene.reader import BandReader
+from landslide_geo.scene.sar import despeckled, require_speckle
 from landslide_geo.scene.scene import Scene, Seen
 from landslide_geo.scene.sources import BandSource
 
@@ -73,6 +76,52 @@ def staged(scene: Scene, folder: Path) -> Scene:
     )
 
 
+def despeckled_once(scene: Scene, folder: Path, how: SpeckleParams) -> Scene:
+    """The same scene, its radar filtered once and for all, each date by itself.
+
+    A pixel is what the filter makes of the whole band, whatever block it is worked out in: blocks are read with a
+    margin, and only at the scene's own rim the filter mirrors.
+
+    Args:
+        scene: staged: the filter works on the scene's own pixels.
+        folder: for the filtered bands; those that lie there already are taken as they are.
+        how: the filter.
+
+    Raises:
+        OutputError: the folder cannot be written.
+        ParameterError: the scene is smaller than the filter's window.
+        UnreadableRasterError: a band cannot be read.
+    """
+    targets = {name: folder / f"{name}-speckle.tif" for name in scene.names if is_radar(name)}
+    if not targets:
+        return scene
+    require_speckle(how.kind, how.size, image=min(scene.height, scene.width))
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [name for name, path in targets.items() if not path.exists()]
+
+    def filtered(block: Block) -> tuple[Block, FloatArray]:
+        # Half a window would do for the values; a whole one is never smaller than the filter takes.
+        wide = block.padded(how.size).clipped(scene.height, scene.width)
+        values = despeckled(scene.read(missing, wide), missing, kind=how.kind, size=how.size)
+        return block, values[(slice(None), *block.inside(wide))]
+
+    if missing:
+        with ExitStack() as stack:
+            try:
+                files = _targets(stack, [targets[name] for name in missing], scene.geobox)
+                for block, values in in_order(filtered, blocks(scene.height, scene.width, TILE), threads=THREADS):
+                    for file, band in zip(files, values, strict=True):
+                        file.write(band, 1, window=block.window)
+            finally:
+                scene.close()
+    return replace(
+        scene,
+        bands=tuple(
+            BandSource(band.name, targets[band.name]) if band.name in targets else band for band in scene.bands
+        ),
+    )
+
+
 def seen_once(scene: Scene, folder: Path, *, needed: Sequence[str]) -> Scene:
     """The same scene, with what of it can be seen worked out once and for all.
 
@@ -110,21 +159,26 @@ def seen_once(scene: Scene, folder: Path, *, needed: Sequence[str]) -> Scene:
 
 def _warp(bands: Sequence[BandSource], geobox: GeoBox, paths: Sequence[Path]) -> None:
     """Write bands of one file on another grid, each to a file of its own."""
-    height, width = geobox.shape
     with ExitStack() as stack:
-        targets = [
-            stack.enter_context(
-                rasterio.open(
-                    stack.enter_context(replacing(path)), "w", driver="GTiff", height=height, width=width, count=1,
-                    dtype="float32", nodata=np.nan, crs=str(geobox.crs), transform=geobox.transform, tiled=True,
-                    blockxsize=TILE, blockysize=TILE, BIGTIFF="IF_SAFER",
-                )
-            )
-            for path in paths
-        ]  # fmt: skip
+        targets = _targets(stack, paths, geobox)
         for block, values in stack.enter_context(closing(_warped(bands, geobox))):
             for target, band in zip(targets, values, strict=True):
                 target.write(band, 1, window=block.window)
+
+
+def _targets(stack: ExitStack, paths: Sequence[Path], geobox: GeoBox) -> list[rasterio.io.DatasetWriter]:
+    """Files of one band each on a grid, open for writing, which take their places when the stack is closed well."""
+    height, width = geobox.shape
+    return [
+        stack.enter_context(
+            rasterio.open(
+                stack.enter_context(replacing(path)), "w", driver="GTiff", height=height, width=width, count=1,
+                dtype="float32", nodata=np.nan, crs=str(geobox.crs), transform=geobox.transform, tiled=True,
+                blockxsize=TILE, blockysize=TILE, BIGTIFF="IF_SAFER",
+            )
+        )
+        for path in paths
+    ]  # fmt: skip
 
 
 def _warped(bands: Sequence[BandSource], geobox: GeoBox) -> Generator[tuple[Block, FloatArray], None, None]:

@@ -27,7 +27,7 @@ def model_card(manifest: BundleManifest, others: Mapping[str, BundleManifest] | 
     landslide scan SCENE.tif --model {manifest.name} --out out/
 
 Input: {bands} at {manifest.gsd_m[0]:g}–{manifest.gsd_m[1]:g} m (trained at {manifest.gsd_native_m:g} m). Level:
-{manifest.reflectance}.
+{manifest.reflectance}.{_speckle(manifest)}
 {_windows(manifest)}; symmetries averaged by default: {manifest.tta}.
 Decision threshold {manifest.threshold.value:g} on calibrated probability ({manifest.threshold.how}).
 Calibration: {_calibration(manifest)} Real scenes hold a far smaller share of landslides: give `--prior` where it is
@@ -69,6 +69,11 @@ def _comparable(others: Mapping[str, BundleManifest], manifest: BundleManifest) 
 
 def _simulated(manifest: BundleManifest) -> bool:
     return bool(manifest.metrics.get("test", {}).get("simulated"))
+
+
+def _speckle(manifest: BundleManifest) -> str:
+    told = f" Radar is filtered {manifest.speckle} first, in scans and of chips that were not."
+    return "" if manifest.speckle is None else told
 
 
 def _calibration(manifest: BundleManifest) -> str:

@@ -175,7 +175,7 @@ def passing(prefilter: Prefilter, chips: Split) -> Passing:
 
     Raises:
         DatasetError: the chips lack a band that the filter looks at.
-        ParameterError: they have it in another unit.
+        ParameterError: they have it in another unit, or radar filtered otherwise than the filter's was.
     """
     own = chips.taking(prefilter.bands)
     for band, unit in zip(prefilter.manifest.bands, own.units, strict=True):
@@ -184,6 +184,7 @@ def passing(prefilter: Prefilter, chips: Split) -> Passing:
                 f"the filter takes {band.name} in {band.unit}; {chips.name} has it in {unit}; take other chips, or "
                 "leave the filter out with --no-filter"
             )
+    own = own.despeckled(prefilter.manifest.speckle, by="the model's filter")
     likeliest = []
     for index in range(len(own)):
         tiles = prefilter.tiles(own.image(index))
@@ -300,11 +301,12 @@ def own_chips(model: Model, chips: Split) -> Split:
 
 
 def own_bands(model: Model, chips: Split) -> Split:
-    """The chips with the bands of a model, whatever truth they have, if any.
+    """The chips with the bands of a model, whatever truth they have, if any; radar filtered as it was in training.
 
     Raises:
         DatasetError: they lack a band.
-        ParameterError: their units are others than those the model was trained on.
+        ParameterError: their units are others than those the model was trained on, or their radar was filtered
+            otherwise.
     """
     own = chips.taking(model.bands)
     if isinstance(model.manifest.normalisation, FixedParams):
@@ -314,7 +316,7 @@ def own_bands(model: Model, chips: Split) -> Split:
                 raise ParameterError(
                     f"model {model.manifest.name!r} takes {band.name} in {band.unit}; these chips have it in {unit}"
                 )
-    return own
+    return own.despeckled(model.manifest.speckle, by=f"model {model.manifest.name!r}")
 
 
 def truth_for(task: str, chips: Split) -> Split:

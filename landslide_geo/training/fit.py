@@ -100,7 +100,7 @@ def fit(
         DatasetError: the chips do not fit together, or there are none.
         ParameterError: parameters do not fit the machine, or not even the smallest step fits into memory.
     """
-    _check(material, params)
+    require_fitting(material, params)
     torch.set_num_threads(params.threads)
     out.mkdir(parents=True, exist_ok=True)
     key = _key(material, params)
@@ -341,13 +341,23 @@ def _smaller(batch: int, parts: int, devices: int) -> int:
     )
 
 
-def _check(material: Material, params: TrainParams) -> None:
+def require_fitting(material: Material, params: TrainParams) -> None:
+    """Check that chips fit together, and can be learned from.
+
+    Raises:
+        DatasetError: they do not, or none of them shows a landslide.
+    """
     training = material.training
     for other in (material.validation, material.negatives):
         if other is not None and other.bands != training.bands:
             raise DatasetError(
                 f"{other.name}: its bands are {', '.join(other.bands)}, those of {training.name} "
                 f"{', '.join(training.bands)}; prepare both alike, or say which `bands` to take"
+            )
+        if other is not None and other.speckle != training.speckle:
+            raise DatasetError(
+                f"{other.name}: radar is {_filtered(other)}, that of {training.name} {_filtered(training)}; prepare "
+                "both with the same --speckle and --speckle-window"
             )
         if other is not None and other.size != training.size:
             raise DatasetError(
@@ -363,6 +373,10 @@ def _check(material: Material, params: TrainParams) -> None:
         raise DatasetError(f"{training.name}: no chip shows a landslide; there is nothing to learn")
     if not material.validation.has_landslide().any():
         raise DatasetError(f"{material.validation.name}: no chip shows a landslide; nothing can be validated")
+
+
+def _filtered(chips: Split) -> str:
+    return "as it was measured" if chips.speckle is None else f"filtered {chips.speckle}"
 
 
 def _key(material: Material, params: TrainParams) -> str:

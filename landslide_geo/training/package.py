@@ -75,6 +75,7 @@ def draft(
         sensors=_sensors(params, normalisation, chips),
         bands=tuple(InputBand(name=band, unit=unit) for band, unit in zip(chips.bands, units, strict=True)),
         normalisation=normalisation,
+        speckle=chips.speckle,
         gsd_m=(round(_GSD_RANGE[0] * gsd, 3), round(_GSD_RANGE[1] * gsd, 3)),
         gsd_native_m=gsd,
         reflectance=level,

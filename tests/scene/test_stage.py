@@ -10,19 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from landslide_geo import open_scene
+from landslide_geo.config import SpeckleParams
 from landslide_geo.errors import OutputError, UnreadableRasterError
 from landslide_geo.scene import stage
 from landslide_geo.scene.grid import Block, utm_epsg
 from landslide_geo.scene.reader import BandReader
+from landslide_geo.scene.sar import despeckled
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource
-from landslide_geo.scene.stage import seen_once, staged
+from landslide_geo.scene.stage import despeckled_once, seen_once, staged
 from landslide_geo.scene.visibility import Visibility
 
 #: Of a source's pixel: how far from its place `staged` says that a pixel may be taken.
@@ -197,3 +200,32 @@ def test_what_is_seen_is_read_from_its_file(seen, tmp_path):
     assert (again.read_visibility(again.extent, needed=RGB) == Visibility.SNOW).all()
     outside = Block(-5, 0, 10, 10)
     assert (again.read_visibility(outside, needed=RGB)[:5] == Visibility.NODATA).all()
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    kind=st.sampled_from(["median", "lee"]), size=st.sampled_from([1, 3, 7]), tile=st.sampled_from([16, 48, 4096]),
+    holes=st.floats(0, 0.3), seed=st.integers(0, 2**16),
+)  # fmt: skip
+def test_radar_is_filtered_as_a_whole_whatever_the_blocks(tmp_path_factory, kind, size, tile, holes, seed):
+    rng, folder = np.random.default_rng(seed), tmp_path_factory.mktemp("radar")
+    names = ("vv_asc", "red", "pre_vv_asc")
+    values = rng.normal(-10, 4, (3, 49, 65)).astype(np.float32)
+    values[rng.random(values.shape) < holes] = np.nan
+    grid = GeoBox((49, 65), Affine(10, 0, 400_000, 0, -10, 4_000_000), "EPSG:32652")
+    with rasterio.open(
+        folder / "scene.tif", "w", driver="GTiff", height=49, width=65, count=3, dtype="float32", nodata=np.nan,
+        crs="EPSG:32652", transform=grid.transform,
+    ) as dataset:  # fmt: skip
+        dataset.write(values)
+    scene = Scene(grid, tuple(BandSource(name, folder / "scene.tif", i) for i, name in enumerate(names, 1)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage, "TILE", tile if tile < 4096 else 512)
+        once = despeckled_once(scene, folder / "bands", SpeckleParams(kind=kind, size=size))
+    expected = despeckled(values, names, kind=kind, size=size)
+    np.testing.assert_array_equal(once.read(names, scene.extent), expected)
+    assert once.bands[1] == scene.bands[1], "what is no radar is read where it is"
+    assert sorted(path.name for path in (folder / "bands").iterdir()) == [
+        "pre_vv_asc-speckle.tif",
+        "vv_asc-speckle.tif",
+    ]
