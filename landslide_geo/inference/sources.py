@@ -88,7 +88,8 @@ class SceneSource:
     def key(self) -> str:
         """As in `WindowSource`."""
         scene = self._scene
-        paths = {band.path for band in scene.bands} | ({scene.dem} if scene.dem else set())
+        told = [path for path in (scene.visibility_path, scene.pre_visibility_path) if path is not None]
+        paths = {band.path for band in scene.bands} | ({scene.dem} if scene.dem else set()) | set(told)
         sums = {path: content_sha256(path) for path in paths}
         facts = [
             [[band.name, band.index, sums[band.path]] for band in scene.bands],
@@ -97,6 +98,7 @@ class SceneSource:
             self._bands,
             scene.sun,
             scene.reflectance_scale,
+            *([[sums[path] for path in told]] if told else []),
         ]
         return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
 

@@ -32,6 +32,7 @@ from landslide_geo.inventory.mask import RASTERS, read_mask
 from landslide_geo.inventory.outlines import has_review, read_outlines
 from landslide_geo.inventory.traced import snapshot
 from landslide_geo.pipeline.workspace import read_record
+from landslide_geo.scene.item import ITEM, PRE_VISIBILITY, VISIBILITY
 from landslide_geo.scene.open import open_scene, read_aoi
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource
@@ -137,6 +138,8 @@ def _scene(sources: Sequence[str | Path] | str | Path, dem: str | Path | None) -
     listed = [sources] if isinstance(sources, str | Path) else list(sources)
     if len(listed) == 1 and (folder := Path(listed[0])).is_dir():
         record = read_record(folder)
+        if record is None and (folder / ITEM).exists():
+            return open_scene(listed, dem=dem, terrain_only=True)
         if record is None:
             raise SourceNotFoundError(f"{folder}: holds no finished scan (scan.json); name the scene's files instead")
         scene = scene_of(record)
@@ -149,6 +152,10 @@ def scene_of(record: dict[str, Any]) -> Scene:
     grid, inputs = record["grid"], {entry["role"]: entry for entry in record["inputs"]}
     dem = inputs.pop("dem", None)
     inputs.pop("aoi", None)
+    seen = [
+        None if told is None else Path(told["path"])
+        for told in (inputs.pop(name, None) for name in (VISIBILITY, PRE_VISIBILITY))
+    ]
     return Scene(
         geobox=GeoBox((grid["height"], grid["width"]), Affine(*grid["transform"]), grid["crs"]),
         bands=tuple(BandSource(name, Path(entry["path"]), entry["band"]) for name, entry in inputs.items()),
@@ -156,6 +163,8 @@ def scene_of(record: dict[str, Any]) -> Scene:
         dem=None if dem is None else Path(dem["path"]),
         dem_band=1 if dem is None else dem["band"],
         scene_id=record["scene_id"],
+        visibility_path=seen[0],
+        pre_visibility_path=seen[1],
     )
 
 

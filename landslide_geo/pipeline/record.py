@@ -17,6 +17,7 @@ from typing import Any, Final
 from landslide_geo.files import file_sha256
 from landslide_geo.inference.sources import content_sha256
 from landslide_geo.inference.store import FORMAT
+from landslide_geo.scene.item import PRE_VISIBILITY, VISIBILITY
 from landslide_geo.scene.raster_io import reading
 from landslide_geo.scene.scene import Scene
 from landslide_geo.version import __version__
@@ -35,6 +36,9 @@ def describe_inputs(scene: Scene, aoi: Path | None) -> list[dict[str, Any]]:
     ]
     if scene.dem is not None:
         files.append({"role": "dem", "path": str(scene.dem), "band": scene.dem_band})
+    for role, path in ((VISIBILITY, scene.visibility_path), (PRE_VISIBILITY, scene.pre_visibility_path)):
+        if path is not None:
+            files.append({"role": role, "path": str(path), "band": 1})
     if aoi is not None:
         files.append({"role": "aoi", "path": str(aoi), "band": None})
     sums = {}

@@ -19,7 +19,7 @@ from landslide_geo.errors import EmptyAOIError, InventoryError, MissingBandError
 from landslide_geo.scene.grid import geographic_centre, ground_sample_distance, scene_geobox
 from landslide_geo.scene.raster_io import covers, open_raster, reading
 from landslide_geo.scene.scene import Scene
-from landslide_geo.scene.sources import BandSource, resolve_sources
+from landslide_geo.scene.sources import BandSource, resolve_all
 from landslide_geo.scene.sun import overpass_sun
 
 
@@ -39,7 +39,9 @@ def open_scene(
     """Open a scene lazily: files are checked, none is read as a whole.
 
     Args:
-        sources: a GeoTIFF whose band descriptions name its bands, or ``NAME=PATH`` for each band; grids may differ.
+        sources: a GeoTIFF whose band descriptions name its bands, ``NAME=PATH`` for each band, a folder that
+            ``landslide ingest`` wrote, or a STAC item; grids may differ. Days, sun and visibility of an item are taken
+            where they are not given.
         dem: elevation model in metres, on any grid.
         aoi: vector file; the scene is mapped inside its polygons only.
         crs: of the scene's grid, instead of the one `scene_geobox` chooses.
@@ -56,7 +58,7 @@ def open_scene(
             interest is empty or lies elsewhere; a parameter is out of range.
     """
     listed = [sources] if isinstance(sources, str | Path) else list(sources)
-    bands = resolve_sources(listed)
+    bands, items = resolve_all(listed)
     first = next((band for band in bands if not is_pre(band.name) and band.name not in TERRAIN), None)
     if first is None and terrain_only:
         first = next((band for band in bands if band.name == "elevation"), None)
@@ -74,6 +76,9 @@ def open_scene(
     if dem_path is not None:
         _check_overlap(dem_path, geobox, what="elevation model", first=first)
     centre = geographic_centre(geobox)
+    own_sun = next((item.sun for item in items if item.sun is not None), None) if date is None else None
+    date = date or next((item.date for item in items if item.date is not None), None)
+    date_pre = date_pre or next((item.date_pre for item in items if item.date_pre is not None), None)
     return Scene(
         geobox=geobox,
         bands=bands,
@@ -83,8 +88,10 @@ def open_scene(
         aoi=None if aoi is None else read_aoi(Path(aoi).expanduser(), geobox),
         date=date,
         date_pre=date_pre,
-        sun=None if date is None else overpass_sun(centre[0], centre[1], date),
-        scene_id=name or _scene_id(first, bands),
+        sun=own_sun or (None if date is None else overpass_sun(centre[0], centre[1], date)),
+        scene_id=name or (items[0].scene_id if items else _scene_id(first, bands)),
+        visibility_path=next((item.visibility for item in items if item.visibility is not None), None),
+        pre_visibility_path=next((item.pre_visibility for item in items if item.pre_visibility is not None), None),
     )
 
 

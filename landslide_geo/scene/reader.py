@@ -28,7 +28,14 @@ class BandReader:
     file's resolution rather than from overviews chosen by the size of the request.
     """
 
-    def __init__(self, bands: Sequence[BandSource], geobox: GeoBox, *, tolerance: float = EXACT) -> None:
+    def __init__(
+        self,
+        bands: Sequence[BandSource],
+        geobox: GeoBox,
+        *,
+        tolerance: float = EXACT,
+        resampling: Resampling = Resampling.bilinear,
+    ) -> None:
         """Open bands.
 
         Args:
@@ -36,13 +43,14 @@ class BandReader:
             geobox: the grid to read them on.
             tolerance: by how many of a band's own pixels a pixel may be taken from beside its place. Above `EXACT`, the
                 default, values do depend on the block, in exchange for speed: read the same blocks then, always.
+            resampling: of bands on other grids; nearest for classes.
 
         Raises:
             SourceNotFoundError: a file is not there.
             UnreadableRasterError: it is not a raster.
             MissingCRSError: it has no CRS.
         """
-        self._geobox, self._tolerance = geobox, tolerance
+        self._geobox, self._tolerance, self._resampling = geobox, tolerance, resampling
         self._stack = ExitStack()
         # Bands of one file share its handle, so that a tile that holds all of them is unpacked once.
         self._sources: dict[Path, rasterio.DatasetReader] = {}
@@ -131,7 +139,7 @@ class BandReader:
             transform=self._geobox.transform,
             height=self._geobox.shape.y,
             width=self._geobox.shape.x,
-            resampling=Resampling.bilinear,
+            resampling=self._resampling,
             dtype="float32",
             src_nodata=nodata,
             nodata=np.nan,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from rasterio.enums import Resampling
 from rasterio.features import geometry_mask
 from shapely.geometry.base import BaseGeometry
 
@@ -22,7 +23,7 @@ from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.sources import BandSource
 from landslide_geo.scene.sun import SunPosition
 from landslide_geo.scene.terrain import illumination
-from landslide_geo.scene.visibility import Visibility, classify, is_valid, margin
+from landslide_geo.scene.visibility import Visibility, classify, completed, is_valid, margin
 
 if TYPE_CHECKING:
     # Half a second that a scan, which streams blocks by itself, need not spend.
@@ -36,6 +37,7 @@ BoolArray = NDArray[np.bool_]
 _CHUNK = 1024
 _VISIBILITY_BANDS = ("blue", "green", "red", "nir", "swir16")
 _SEEN = "visibility"  # no name of a band
+_TOLD = {False: "told visibility", True: "told visibility of the earlier date"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Scene:
         scene_id: names the scene in outputs.
         seen: what of the later date can be seen, worked out before by `landslide_geo.scene.stage.seen_once`; None works
             it out wherever it is asked for.
+        visibility_path, pre_visibility_path: rasters of `Visibility` codes that came with the scene, on any grid, for
+            the two dates: they stand instead of the rules. None where there is none.
     """
 
     geobox: GeoBox
@@ -80,6 +84,8 @@ class Scene:
     sun: SunPosition | None = None
     scene_id: str = "scene"
     seen: Seen | None = None
+    visibility_path: Path | None = None
+    pre_visibility_path: Path | None = None
     _local: threading.local = field(init=False, default_factory=threading.local, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -98,6 +104,8 @@ class Scene:
             bands=tuple(replace(band, path=band.path.absolute()) for band in self.bands),
             dem=None if self.dem is None else self.dem.absolute(),
             seen=None if self.seen is None else replace(self.seen, path=self.seen.path.absolute()),
+            visibility_path=None if self.visibility_path is None else self.visibility_path.absolute(),
+            pre_visibility_path=None if self.pre_visibility_path is None else self.pre_visibility_path.absolute(),
         )
 
     @property
@@ -172,7 +180,8 @@ class Scene:
             return self.read(names, block), known
         wide = block.padded(margin(self.resolution[0]))
         prefix = PRE if pre else ""
-        rules = [prefix + name for name in _VISIBILITY_BANDS if prefix + name in self.names]
+        told = self._told_visibility(names, wide, pre=pre)
+        rules = [prefix + name for name in _VISIBILITY_BANDS if prefix + name in self.names and told is None]
         union = list(dict.fromkeys([*names, *rules]))
         values = dict(zip(union, self.read(union, wide), strict=True))
         seen = np.all([np.isfinite(values[name]) for name in names], axis=0)
@@ -182,7 +191,10 @@ class Scene:
         if self.sun is not None and not pre and (elevation := self.read_elevation(wide)) is not None:
             light = illumination(elevation, self.resolution, azimuth=self.sun.azimuth, altitude=self.sun.altitude)
         inner = block.inside(wide)
-        visibility = classify(reflectance, seen=seen, illumination=light, pixel=self.resolution[0])[inner]
+        if told is None:
+            visibility = classify(reflectance, seen=seen, illumination=light, pixel=self.resolution[0])[inner]
+        else:
+            visibility = completed(told, seen=seen, illumination=light)[inner]
         return np.stack([values[name][inner] for name in names]), visibility
 
     def _known_visibility(self, names: Sequence[str], block: Block, *, pre: bool) -> ByteArray | None:
@@ -190,6 +202,15 @@ class Scene:
         if self.seen is None or pre or self.seen.needed != frozenset(names):
             return None
         codes = self._reader((_SEEN,)).read(block)[0]
+        return np.nan_to_num(codes, nan=Visibility.NODATA).astype(np.uint8)
+
+    def _told_visibility(self, names: Sequence[str], block: Block, *, pre: bool) -> ByteArray | None:
+        """What came with the scene about a block: it is about optical bands, radar sees what they do not."""
+        if (self.pre_visibility_path if pre else self.visibility_path) is None:
+            return None
+        if not any(is_optical(name) for name in names):
+            return None
+        codes = self._reader((_TOLD[pre],)).read(block)[0]
         return np.nan_to_num(codes, nan=Visibility.NODATA).astype(np.uint8)
 
     def read_valid(self, block: Block, *, needed: Sequence[str] = ()) -> BoolArray:
@@ -251,7 +272,15 @@ class Scene:
                 by_name.setdefault("elevation", BandSource("elevation", self.dem, self.dem_band))
             if self.seen is not None:
                 by_name[_SEEN] = BandSource(_SEEN, self.seen.path)
-            readers[names] = BandReader([by_name[name] for name in names], self.geobox)
+            for path, name in ((self.visibility_path, _TOLD[False]), (self.pre_visibility_path, _TOLD[True])):
+                if path is not None:
+                    by_name[name] = BandSource(name, path)
+            classes = names[0] in _TOLD.values()
+            readers[names] = BandReader(
+                [by_name[name] for name in names],
+                self.geobox,
+                resampling=Resampling.nearest if classes else Resampling.bilinear,
+            )
         return readers[names]
 
     def close(self) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from landslide_geo.bands import OPTICAL, PRE, canonical_name, is_pre
+from landslide_geo.bands import OPTICAL, PRE, TERRAIN, canonical_name, is_pre
 from landslide_geo.errors import MissingBandError, ParameterError, UnknownBandError
+from landslide_geo.scene.item import ItemScene, is_item, read_item
 from landslide_geo.scene.raster_io import open_raster
 
 
@@ -30,8 +31,8 @@ def resolve_sources(sources: Sequence[str | Path]) -> tuple[BandSource, ...]:
     """The bands behind ``SOURCE...`` of the command line.
 
     Each source is ``NAME=PATH`` (one band; a multi-band file contributes the band whose description is that name, else
-    its only band), the path of a GeoTIFF whose band descriptions name its bands, or ``pre=PATH``: the same for the
-    earlier date.
+    its only band), the path of a GeoTIFF whose band descriptions name its bands, a folder that ``landslide ingest``
+    wrote or another STAC item (path or address), or ``pre=PATH``: the same for the earlier date.
 
     Returns:
         At least one band; names are unique; bands of the event date come before those of the earlier date, since the
@@ -41,19 +42,44 @@ def resolve_sources(sources: Sequence[str | Path]) -> tuple[BandSource, ...]:
         ParameterError: no source, or a band is named twice.
         UnknownBandError: a name or description is not in the vocabulary.
         SourceNotFoundError, UnreadableRasterError, MissingCRSError: a file is missing or cannot be used.
-        MissingBandError: a file does not say which of its bands is meant.
+        MissingBandError: a file does not say which of its bands is meant, or an item has none.
+        FetchError: an item cannot be had from its address.
     """
+    return resolve_all(sources)[0]
+
+
+def resolve_all(sources: Sequence[str | Path]) -> tuple[tuple[BandSource, ...], tuple[ItemScene, ...]]:
+    """As `resolve_sources`, and the STAC items among the sources, which know more than their bands."""
     if not sources:
         raise ParameterError("no source given; name a GeoTIFF, or NAME=PATH for each band, e.g. red=B4.tif")
     found: list[BandSource] = []
+    items: list[ItemScene] = []
     for source in sources:
-        found.extend(_resolve_one(str(source)))
+        if (item := _item(str(source))) is not None:
+            items.append(item)
+            found.extend(BandSource(name, path) for name, path in item.bands)
+        else:
+            found.extend(_resolve_one(str(source)))
     seen: dict[str, BandSource] = {}
     for band in found:
         if band.name in seen:
             raise ParameterError(f"band {band.name} is given twice: {seen[band.name].path} and {band.path}; keep one")
         seen[band.name] = band
-    return tuple(sorted(found, key=lambda band: is_pre(band.name)))
+    return tuple(sorted(found, key=lambda band: is_pre(band.name))), tuple(items)
+
+
+def _item(source: str) -> ItemScene | None:
+    """What a source says as a STAC item, or None where it is none; ``pre=…`` takes a scene as the earlier date."""
+    name, equals, rest = source.partition("=")
+    earlier = bool(equals) and name.strip().lower() == PRE.rstrip("_") and not Path(source).exists()
+    address = rest if earlier else source
+    if ("=" in address.partition("/")[0] and not Path(address).exists()) or not is_item(address):
+        return None
+    item = read_item(address)
+    if not earlier:
+        return item
+    own = tuple((PRE + band, path) for band, path in item.bands if not is_pre(band) and band not in TERRAIN)
+    return ItemScene(own, None, item.visibility, None, item.date, None, item.scene_id)
 
 
 def _resolve_one(source: str) -> list[BandSource]:

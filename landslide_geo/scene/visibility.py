@@ -101,6 +101,23 @@ def classify(
     return out
 
 
+def completed(told: ByteArray, *, seen: BoolArray, illumination: FloatArray | None) -> ByteArray:
+    """Classes that came with a scene, as a reading of it needs them.
+
+    Args:
+        told: (h, w) `Visibility` codes, such as a producer's own classification gives.
+        seen: (h, w), where the bands that are asked for have values; the rest is nodata.
+        illumination: as in `classify`: where the sun does not reach, clear ground is terrain shadow.
+
+    Returns:
+        (h, w) uint8.
+    """
+    out = np.where(seen, told, np.uint8(Visibility.NODATA))
+    if illumination is not None:
+        out[(out == Visibility.CLEAR) & (illumination <= 0)] = Visibility.TERRAIN_SHADOW
+    return out
+
+
 def _grown(cloud: BoolArray, pixel: float) -> BoolArray:
     """Clouds opened by one pixel and grown by `CLOUD_GROWTH_M`; most places have none near, and cost nothing."""
     out = np.zeros_like(cloud)
