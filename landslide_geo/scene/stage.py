@@ -63,17 +63,33 @@ def staged(scene: Scene, folder: Path) -> Scene:
                 moved.append(band)
     if not moved:
         return scene
+    there = {band.name: band for band in rewritten(moved, scene.geobox, folder)}
+    return replace(scene, bands=tuple(there.get(band.name, band) for band in bands))
+
+
+def rewritten(
+    bands: Sequence[BandSource], whence: GeoBox, folder: Path, *, grid: GeoBox | None = None
+) -> list[BandSource]:
+    """Bands resampled once, each to a file of its own under its name.
+
+    Args:
+        bands: to resample, from any grids.
+        whence: the places that pixels are taken from.
+        folder: for the files; those that lie there already are not made again.
+        grid: that they are written on, of the same size; none is where they are taken from.
+
+    Raises:
+        OutputError: the folder cannot be written.
+        UnreadableRasterError: a band cannot be read.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    targets = {band.name: folder / f"{band.name}.tif" for band in moved}
-    missing = [band for band in moved if not targets[band.name].exists()]
-    # GDAL warps all bands of a file at once, so those of one file are staged together.
-    for _, together in groupby(sorted(missing, key=lambda band: band.path), key=lambda band: band.path):
-        group = list(together)
-        _warp(group, scene.geobox, [targets[band.name] for band in group])
-    return replace(
-        scene,
-        bands=tuple(BandSource(band.name, targets[band.name]) if band.name in targets else band for band in bands),
-    )
+    found = [BandSource(band.name, folder / f"{band.name}.tif") for band in bands]
+    missing = [(band, new.path) for band, new in zip(bands, found, strict=True) if not new.path.exists()]
+    # GDAL warps all bands of a file at once, so those of one file are resampled together.
+    for _, together in groupby(sorted(missing, key=lambda pair: pair[0].path), key=lambda pair: pair[0].path):
+        group, paths = zip(*together, strict=True)
+        _warp(group, whence, paths, grid=whence if grid is None else grid)
+    return found
 
 
 def despeckled_once(scene: Scene, folder: Path, how: SpeckleParams) -> Scene:
@@ -157,11 +173,11 @@ def seen_once(scene: Scene, folder: Path, *, needed: Sequence[str]) -> Scene:
     return replace(scene, seen=seen)
 
 
-def _warp(bands: Sequence[BandSource], geobox: GeoBox, paths: Sequence[Path]) -> None:
-    """Write bands of one file on another grid, each to a file of its own."""
+def _warp(bands: Sequence[BandSource], whence: GeoBox, paths: Sequence[Path], *, grid: GeoBox) -> None:
+    """Write bands of one file, as they are at some places, on a grid, each to a file of its own."""
     with ExitStack() as stack:
-        targets = _targets(stack, paths, geobox)
-        for block, values in stack.enter_context(closing(_warped(bands, geobox))):
+        targets = _targets(stack, paths, grid)
+        for block, values in stack.enter_context(closing(_warped(bands, whence))):
             for target, band in zip(targets, values, strict=True):
                 target.write(band, 1, window=block.window)
 
