@@ -1,4 +1,4 @@
-"""A real server on loopback that resumes, breaks off, and asks for credentials as the hosts of datasets do."""
+"""A real server on loopback that resumes, breaks off, fails, and asks for credentials as the hosts of data do."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import http.server
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import unquote
@@ -18,6 +19,8 @@ class Site:
     Attributes:
         content: by path, with the leading slash; the query is not looked at.
         breaks: how many bytes of a path are sent before the connection ends, once for each number.
+        fails: answers of a path instead of its content, once for each number; the last one of a tuple stays for good.
+        slow: seconds before a path answers.
         login: what the Authorization of a path must be.
         asked: paths and ranges so far.
         whole: do not understand ranges.
@@ -27,6 +30,8 @@ class Site:
     def __init__(self) -> None:
         self.content: dict[str, bytes] = {}
         self.breaks: dict[str, list[int]] = {}
+        self.fails: dict[str, list[int] | tuple[int, ...]] = {}
+        self.slow: dict[str, float] = {}
         self.login: dict[str, str] = {}
         self.asked: list[tuple[str, str]] = []
         self.whole = False
@@ -67,9 +72,23 @@ def serving() -> Iterator[Site]:
     site = Site()
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            path = unquote(self.path.partition("?")[0])
+            if path not in site.content:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("Content-Length", str(len(site.content[path])))
+            self.end_headers()
+
         def do_GET(self) -> None:
             path = unquote(self.path.partition("?")[0])
             site.asked.append((path, self.headers.get("Range", "")))
+            time.sleep(site.slow.get(path, 0))
+            if failures := site.fails.get(path):
+                self.send_error(failures[-1] if isinstance(failures, tuple) else failures.pop(0))
+                return
             if site.login.get(path, self.headers.get("Authorization", "")) != self.headers.get("Authorization", ""):
                 self.send_error(401)
                 return
@@ -77,9 +96,9 @@ def serving() -> Iterator[Site]:
                 self.send_error(404)
                 return
             data = site.content[path]
-            first = 0
-            if not site.whole and (match := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))):
-                first = int(match[1])
+            first, last = 0, len(data) - 1
+            if not site.whole and (match := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))):
+                first, last = int(match[1]), min(int(match[2] or last), last)
                 if first >= len(data):
                     self.send_response(416)
                     self.send_header("Content-Range", f"bytes */{len(data)}")
@@ -87,14 +106,14 @@ def serving() -> Iterator[Site]:
                     self.end_headers()
                     return
                 self.send_response(206)
-                self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
+                self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
             else:
                 self.send_response(200)
-            self.send_header("Content-Length", str(len(data) - first))
+            self.send_header("Content-Length", str(last + 1 - first))
             if path in site.links:
                 self.send_header("Link", f'<{site.base}{site.links[path]}>; rel="next"')
             self.end_headers()
-            body = data[first:]
+            body = data[first : last + 1]
             if site.breaks.get(path):
                 body = body[: site.breaks[path].pop(0)]
             self.wfile.write(body)

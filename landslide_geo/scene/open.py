@@ -110,6 +110,20 @@ def read_aoi(path: Path, geobox: GeoBox) -> BaseGeometry:
         InventoryError: not a vector file, or it has no CRS.
         EmptyAOIError: it holds no polygon, or none that meets the grid.
     """
+    area = read_polygons(path).to_crs(str(geobox.crs)).make_valid().union_all()
+    if not area.intersects(geobox.extent.geom):
+        raise EmptyAOIError(f"{path}: lies outside the scene; check that area and scene are of the same place")
+    return area
+
+
+def read_polygons(path: Path) -> gpd.GeoSeries:
+    """The polygons of a vector file, in its own CRS.
+
+    Raises:
+        SourceNotFoundError: no such file.
+        InventoryError: not a vector file, or it has no CRS.
+        EmptyAOIError: it holds no polygon.
+    """
     if not path.exists():
         raise SourceNotFoundError(f"{path}: no such file; check the path of the area of interest")
     try:
@@ -122,10 +136,7 @@ def read_aoi(path: Path, geobox: GeoBox) -> BaseGeometry:
         raise EmptyAOIError(f"{path}: holds no polygon; draw at least one as the area of interest")
     if polygons.crs is None:
         raise InventoryError(f"{path}: the area of interest has no CRS; save it with one, e.g. EPSG:4326")
-    area = polygons.to_crs(str(geobox.crs)).make_valid().union_all()
-    if not area.intersects(geobox.extent.geom):
-        raise EmptyAOIError(f"{path}: lies outside the scene; check that area and scene are of the same place")
-    return area
+    return polygons
 
 
 def _check_overlap(path: Path, geobox: GeoBox, *, what: str, first: BandSource) -> None:
