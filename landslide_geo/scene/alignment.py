@@ -7,6 +7,7 @@ landslide.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -35,9 +36,11 @@ _STEPS: Final = 20
 _LEAST_KNOWN: Final = 0.9
 #: What varies over more pixels than this says nothing about the place: light, haze, seasons.
 _BROAD: Final = 8.0
-#: Places of which the shift is the median, at least, and how far they may lie from it, in pixels.
+#: Cycles per pixel above which phases count less and less: interpolation and noise have changed them.
+_RESOLVED: Final = 0.2
+#: Places of which the shift is the median, at least, and the largest error of that median, in pixels.
 _LEAST_PLACES: Final = 3
-_LARGEST_SPREAD: Final = 0.35
+_LARGEST_ERROR: Final = APPLIED_ABOVE / 2
 #: Bands by how well borders are seen in them at any season.
 _BY_CONTRAST: Final = ("swir16", "red", "green", "nir", "blue")
 
@@ -67,8 +70,8 @@ class Shift:
 
     @property
     def certain(self) -> bool:
-        """Whether enough places agree."""
-        return self.places >= _LEAST_PLACES and self.spread <= _LARGEST_SPREAD
+        """Whether enough places agree: the standard error of a median is 1.86 median deviations over √n."""
+        return self.places >= _LEAST_PLACES and 1.86 * self.spread / math.sqrt(self.places) <= _LARGEST_ERROR
 
     @property
     def worth_applying(self) -> bool:
@@ -83,8 +86,9 @@ class Shift:
 def shift_between(later: FloatArray, earlier: FloatArray) -> tuple[float, float] | None:
     """By how many rows and columns an image must be moved to lie on another of the same place.
 
-    Phase correlation (Guizar-Sicairos et al. 2008, doi:10.1364/OL.33.000156, as scikit-image has it) of what is finer
-    than some pixels, faded out towards the rim.
+    Phase correlation limited to frequencies that the images resolve (Takita et al. 2003, "High-accuracy subpixel image
+    registration based on phase-only correlation") of what is finer than some pixels, faded out towards the rim; its
+    peak is found as by Guizar-Sicairos et al. 2008, doi:10.1364/OL.33.000156, by scikit-image.
 
     Args:
         later: (h, w), NaN where unknown.
@@ -101,7 +105,13 @@ def shift_between(later: FloatArray, earlier: FloatArray) -> tuple[float, float]
     fine = [_fine(image, known) for image in (later, earlier)]
     if not all(image.any() for image in fine):
         return None
-    rows, cols = phase_cross_correlation(*fine, upsample_factor=_STEPS, normalization=None)[0]
+    spectrum = np.multiply(np.fft.fft2(fine[0]), np.conj(np.fft.fft2(fine[1])))
+    frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(length) for length in later.shape), indexing="ij"))
+    # Phases alone, so that snow and seasons count little; but no finer ones than the images resolve.
+    phases = spectrum / np.maximum(np.abs(spectrum), 1e-12) * np.exp(-0.5 * (frequency / _RESOLVED) ** 2)
+    rows, cols = phase_cross_correlation(
+        phases, np.ones_like(phases), upsample_factor=_STEPS, space="fourier", normalization=None
+    )[0]
     return float(rows), float(cols)
 
 

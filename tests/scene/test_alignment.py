@@ -80,9 +80,9 @@ def test_a_scene_is_measured_and_put_right(scene, tmp_path):
     before, whole = scene
     shift = measured(before)
     assert shift is not None
-    assert (shift.rows, shift.cols) == pytest.approx((0.6, -0.8), abs=0.05)
+    assert (shift.rows, shift.cols) == pytest.approx((0.6, -0.8), abs=0.1)
     assert shift.certain and shift.worth_applying and shift.band == "red"
-    assert shift.told()["pixels"] == pytest.approx(1.0, abs=0.07)
+    assert shift.told()["pixels"] == pytest.approx(1.0, abs=0.15)
     after = aligned(before, shift, tmp_path / "aligned")
     inner = Block(50, 50, 500, 500)
     wrong, right = (np.abs(s.read(["pre_red"], inner)[0] - whole[inner.slices]).mean() for s in (before, after))
