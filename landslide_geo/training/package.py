@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import io
+import math
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -60,10 +61,11 @@ def draft(
     units, level = _input(params.architecture, normalisation, chips)
     about = task(params.architecture)
     # A network that classifies knows windows as large as its chips; half of them shared, every place is seen by four.
+    side = 32 * math.ceil(chips.size / 32)  # what windows are counted in
     windows = (
         {"window": 256, "overlap": 64, **window_facts(network, bands=len(chips.bands))}
         if about == "segmentation"
-        else {"window": chips.size, "overlap": chips.size // 2}
+        else {"window": side, "overlap": side // 2}
     )
     manifest = BundleManifest(
         name=params.name,

@@ -96,6 +96,16 @@ def test_it_learns_and_says_what_it_is(made: Path) -> None:
     assert (made / "plots/samples.png").stat().st_size > 10_000
 
 
+def test_chips_of_any_size_make_a_bundle(folder: Path, tmp_path: Path) -> None:
+    for split in ("train", "validation"):
+        cropped = [part.isel(y=slice(40), x=slice(40)) for part in chips(16, 0)]
+        store.write(tmp_path / f"chips/{split}.zarr", cropped)
+    params = str(folder / "params.yaml")
+    assert command(tmp_path, "train", "--data", "@chips", "--params", params, "--model", "other", "--out", "@run") == 0
+    manifest = load_model(tmp_path / "run").manifest
+    assert (manifest.window, manifest.overlap) == (64, 32), "windows are counted in 32 pixels"
+
+
 def test_its_predictions_are_of_its_own_fold(made: Path) -> None:
     tables = [pd.read_csv(made / f"tiny-{fold}.csv") for fold in range(2)]
     training = Split.read(made / "chips/train.zarr")
