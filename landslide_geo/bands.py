@@ -6,6 +6,7 @@ is in metres and degrees; masks are 0 and 1. A band of the earlier of two dates 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from landslide_geo.errors import UnknownBandError
@@ -98,6 +99,26 @@ def is_optical(name: str) -> bool:
 def is_radar(name: str) -> bool:
     """Whether the band, of either date, is backscatter."""
     return name.removeprefix(PRE) in SAR
+
+
+def sensors(bands: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Indices of the bands that one sensor measures, masks with the optical bands they are made of; no terrain.
+
+    >>> sensors(["red", "vv_asc", "cloud_mask", "slope"])
+    {'optical': (0, 2), 'sar_asc': (1,)}
+
+    Raises:
+        UnknownBandError: a name is not in the vocabulary.
+    """
+    names = [canonical_name(name).removeprefix(PRE) for name in bands]
+    found = {"optical": tuple(i for i, name in enumerate(names) if name in (*OPTICAL, *MASKS))}
+    if not any(names[i] in OPTICAL for i in found["optical"]):
+        found = {}
+    for direction in ("desc", "asc"):
+        found[f"sar_{direction}"] = tuple(
+            i for i, name in enumerate(names) if name in SAR and name.endswith(f"_{direction}")
+        )
+    return {what: places for what, places in found.items() if places}
 
 
 def unit_fits(unit: str, wanted: str) -> bool:

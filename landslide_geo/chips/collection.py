@@ -11,6 +11,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from landslide_geo.bands import sensors
+from landslide_geo.chips.known import known
 from landslide_geo.chips.store import UNKNOWN, batch
 from landslide_geo.config import SpeckleParams
 
@@ -79,7 +81,7 @@ class Collection:
     def batches(self, split: str, *, labels: bool = False) -> Iterator[xr.Dataset]:
         """The chips of a split as `landslide_geo.chips.store.write` takes them, one file and some chips at a time.
 
-        Ground of which a band is unknown is unknown in the masks.
+        Ground that no sensor sees in all of its bands is unknown in the masks, and so is ground of unknown terrain.
 
         Args:
             split: one of `splits`.
@@ -106,7 +108,8 @@ class Collection:
             told = [UNKNOWN if chip.truth is None else has_landslide(chip.truth) for chip in part]
             truth = {"label": np.array(told, dtype=np.uint8)}
         else:
-            truth = {"mask": np.where(np.isfinite(image).all(axis=1), np.stack(masks), np.uint8(UNKNOWN))}
+            seen = known(image, list(sensors(self.bands).values()))
+            truth = {"mask": np.where(seen, np.stack(masks), np.uint8(UNKNOWN))}
         return batch(
             image, **truth, bands=self.bands, units=self.units, gsd_m=self.gsd_m, crs="",
             id=[chip.id for chip in part], block=[chip.block for chip in part],

@@ -16,7 +16,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from rasterio.features import rasterize
 
-from landslide_geo.bands import PRE, TERRAIN, UNITS, is_optical
+from landslide_geo.bands import PRE, TERRAIN, UNITS, is_optical, sensors
+from landslide_geo.chips.known import known, without_parts
 from landslide_geo.chips.splits import SPLITS, by_block
 from landslide_geo.chips.store import UNKNOWN, batch
 from landslide_geo.config import ChipParams
@@ -195,8 +196,8 @@ def batches(
     """The chips as `landslide_geo.chips.store.write` takes them, some at a time.
 
     Reflectances are 0–1 where the scene's units are known, else digital numbers. What cannot be seen is NaN in the
-    image and unknown in the mask. Chips of which too little is known then are left out, unless they hold a landslide or
-    rejected ground.
+    image, and unknown in the mask where no sensor sees it: clouds hide nothing from radar. Chips of which too little is
+    known then are left out, unless they hold a landslide or rejected ground.
 
     Raises:
         MissingBandError: the scene lacks a band.
@@ -244,6 +245,7 @@ class _Reader:
                 f"chips need band {lacking}, which the scene lacks (it has {', '.join(scene.names)}; with --dem also "
                 f"{', '.join(TERRAIN)})"
             )
+        self._sensors = sensors(bands)
         # Ground around a chip that its own is made from.
         far = RELIEF_M / min(scene.resolution) if "relief" in self._made else 0
         self._margin = max(int(far), 1) + 1
@@ -256,7 +258,7 @@ class _Reader:
         )  # fmt: skip
 
     def read(self, block: Block) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """(band, h, w) values, and (h, w) whether the ground can be seen and all of them are known."""
+        """(band, h, w) values, NaN for sensors that do not see the ground, and (h, w) whether one of them does."""
         scene = self._scene
         values: dict[str, NDArray[np.float32]] = {}
         if self._stored:
@@ -270,9 +272,16 @@ class _Reader:
             for name in self._made:
                 values[name] = _terrain(name, elevation, scene.resolution)[inner]
         image = np.stack([values[name] for name in self.bands]).astype(np.float32)
-        seen = np.isfinite(image).all(axis=0)
         later = [name for name in self._stored if not name.startswith(PRE)]
-        return image, seen & is_valid(scene.read_visibility(block, needed=later))
+        several = len(self._sensors) > 1
+        optical = [name for name in later if is_optical(name)]
+        clear = is_valid(scene.read_visibility(block, needed=optical if several else later))
+        if not several:
+            return image, known(image, []) & clear
+        hidden = list(self._sensors.get("optical", ()))
+        image[hidden] = np.where(clear, image[hidden], np.float32(np.nan))
+        own = list(self._sensors.values())
+        return without_parts(image, own), known(image, own)
 
 
 def _terrain(name: str, elevation: NDArray[np.float32], resolution: tuple[float, float]) -> NDArray[np.float32]:

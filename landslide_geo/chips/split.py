@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from landslide_geo.bands import is_radar
 from landslide_geo.chips import store
+from landslide_geo.chips.known import known, with_masks, without_parts
 from landslide_geo.chips.store import UNKNOWN
 from landslide_geo.config import SpeckleParams, validated
 from landslide_geo.errors import DatasetError, ParameterError
@@ -47,6 +48,7 @@ class Split:
         ids, blocks, sources: (N,) text; chips of one block must not be divided between folds.
         simulated: nothing of it was measured.
         stored_speckle: how radar in ``images`` was filtered; none: it is as it was measured.
+        sensors: bands of each sensor, of which whoever looks can do without any but one; none: all bands are needed.
         reading_speckle: how radar is filtered when a chip is read; none: it is taken as it is stored.
     """
 
@@ -65,6 +67,7 @@ class Split:
     simulated: bool = False
     stored_speckle: SpeckleParams | None = None
     reading_speckle: SpeckleParams | None = None
+    sensors: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.places)
@@ -98,22 +101,23 @@ class Split:
         """(band, y, x) float32 of one chip, NaN in all bands where one is unknown or the mask is.
 
         Of chips with one label each a band is NaN where it is unknown itself: another sensor may know what is there.
+        Where any of `sensors` may be missing, all bands are NaN where none of them sees everything, and those of one
+        where it does not.
         """
         values: NDArray[np.float32] = np.array(self.images[self.places[index]][list(self.channels)])
         if (how := self.reading_speckle) is not None:
             values = despeckled(values, self.bands, kind=how.kind, size=how.size)
-        if self.labelled:
-            values[~np.isfinite(values)] = np.nan
-        else:
+        values[~np.isfinite(values)] = np.nan
+        if not self.labelled:
             values[:, ~self._known(values, index)] = np.nan
-        return values
+        return without_parts(values, self._sensed)
 
     def mask(self, index: int) -> NDArray[np.bool_]:
         """(y, x) bool of one chip, true on landslides; (1, 1) where it has one label."""
         return np.asarray(self.masks[self.places[index]] == 1)
 
     def valid(self, index: int) -> NDArray[np.bool_]:
-        """(y, x) bool of one chip: all bands and the mask are known; (1, 1) and true where it has one label."""
+        """(y, x) bool of one chip: all bands that are needed and the mask are known; (1, 1) and true of one label."""
         if self.labelled:
             return np.ones((1, 1), dtype=bool)
         return self._known(self.images[self.places[index]][list(self.channels)], index)
@@ -190,7 +194,16 @@ class Split:
             self, bands=tuple(bands), channels=tuple(self.channels[i] for i in where),
             units=tuple(self.units[i] for i in where),
             quantum=tuple(self.quantum[i] for i in where),
+            sensors=tuple(own for one in self.sensors if (own := tuple(name for name in one if name in bands))),
         )  # fmt: skip
+
+    def seen_by(self, sensors: Sequence[Sequence[str]]) -> Split:
+        """The same chips for somebody who can do without any but one of some sensors.
+
+        Args:
+            sensors: bands of each, of the chips'; masks go with the optical ones. None: all bands are needed.
+        """
+        return replace(self, sensors=with_masks(sensors, self.bands))
 
     def despeckled(self, wanted: SpeckleParams | None, *, by: str) -> Split:
         """The same chips, whose radar is filtered as somebody wants it: when they are read, where it was not before.
@@ -215,8 +228,13 @@ class Split:
         return replace(self, reading_speckle=wanted)
 
     def _known(self, values: NDArray[np.float32], index: int) -> NDArray[np.bool_]:
-        known: NDArray[np.bool_] = np.isfinite(values).all(axis=0) & (self.masks[self.places[index]] != UNKNOWN)
-        return known
+        found: NDArray[np.bool_] = known(values, self._sensed) & (self.masks[self.places[index]] != UNKNOWN)
+        return found
+
+    @property
+    def _sensed(self) -> list[list[int]]:
+        """Channels of each sensor."""
+        return [[self.bands.index(name) for name in own] for own in self.sensors]
 
     @classmethod
     def of(cls, name: str, batches: Iterable[xr.Dataset]) -> Split:

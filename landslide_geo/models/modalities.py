@@ -53,18 +53,6 @@ def modalities(bands: Sequence[str]) -> dict[str, tuple[int, ...]]:
     return {what: places for what, places in found.items() if places}
 
 
-def sensors(bands: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Indices of the bands that one sensor measures, masks with the optical bands they are made of; no terrain.
-
-    >>> sensors(["red", "vv_asc", "cloud_mask", "slope"])
-    {'optical': (0, 2), 'sar_asc': (1,)}
-    """
-    found = modalities(bands)
-    masks = found.pop("masks", ())
-    found.pop("terrain", None)
-    return found | {"optical": (*found["optical"], *masks)} if "optical" in found else found
-
-
 def arguments_of(architecture: str, bands: Sequence[str], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of an architecture with the channels of its branches filled in from the names of the bands.
 

@@ -66,6 +66,11 @@ class Model:
         return tuple(band.name for band in self.manifest.bands)
 
     @property
+    def sensors(self) -> tuple[tuple[str, ...], ...]:
+        """Bands of each sensor, of which any but one may be missing; none where all bands are needed."""
+        return self.manifest.sensors
+
+    @property
     def threshold(self) -> float:
         """Decision threshold on calibrated probability."""
         return self.manifest.threshold.value

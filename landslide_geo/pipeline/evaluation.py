@@ -19,6 +19,7 @@ from landslide_geo.training.evaluate import (
     histograms_of,
     passing,
     require_symmetries,
+    truth_for,
 )
 from landslide_geo.training.metrics import Counts, Histogram
 
@@ -34,7 +35,7 @@ class Evaluation(NamedTuple):
     Attributes:
         metrics: content of ``metrics.json``.
         histogram: of calibrated probabilities.
-        chips: with all their bands.
+        chips: with all their bands, and the truth that the model is asked for.
         model: as it was scored.
         each: counts of each chip at the threshold.
         through: (N,) chips that its filter lets pass; none: no filter was asked.
@@ -86,7 +87,7 @@ def evaluate_model(
         if isinstance(found, Ensemble):
             raise ParameterError(f"{model}: an ensemble has calibrations of its own; leave out --calibration")
         found = decided(found, decision)
-    chips = read_split(dataset, Path(root), split)
+    chips = truth_for(found.task, read_split(dataset, Path(root), split))
     used = found.threshold if threshold is None else threshold
     prefilter = open_prefilter(find_bundle(model)) if filter else None
     through = None if prefilter is None else passing(prefilter, chips)

@@ -126,7 +126,7 @@ def _samples(found: Evaluation, shown: Sequence[int]) -> list[Sample]:
     own = _said(found, shown)
     bands, threshold = found.model.bands, found.metrics["threshold"]
     return [
-        Sample.of(found.chips, index, probability, bands=bands, threshold=threshold)
+        Sample.of(found.chips, index, probability, bands=bands, threshold=threshold, sensors=found.model.sensors)
         for index, probability in zip(shown, own, strict=True)
     ]
 

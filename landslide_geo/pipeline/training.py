@@ -43,7 +43,7 @@ from landslide_geo.training.evaluate import (
 )
 from landslide_geo.training.folds import folds_of
 from landslide_geo.training.out_of_fold import Predictions
-from landslide_geo.training.package import draft, finish, rounded
+from landslide_geo.training.package import draft, finish, missable, rounded
 from landslide_geo.training.statistics import settled
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def train_model(
     training, validation = _labelled(data, params)
     hard = None
     if negatives is not None:
-        read = Split.read(Path(negatives) / "train.zarr").taking(training.bands)
+        read = Split.read(Path(negatives) / "train.zarr").taking(training.bands).seen_by(training.sensors)
         hard = truth_for(task(params.architecture), read)
     if params.architecture in NEED_CHANNELS and isinstance(params.normalisation, StretchParams):
         raise ParameterError(
@@ -237,8 +237,11 @@ def _labelled(data: Path, params: TrainParams) -> tuple[Split, Split]:
     training = truth_for(about, Split.read(data / "train.zarr"))
     if params.bands is not None:
         training = training.taking(params.bands)
+    may_miss = missable(params, params.normalisation, training.bands)
+    training = training.seen_by(may_miss)
     if params.fold is None:
-        return training, truth_for(about, Split.read(data / "validation.zarr").taking(training.bands))
+        validation = truth_for(about, Split.read(data / "validation.zarr").taking(training.bands))
+        return training, validation.seen_by(may_miss)
     of = folds_of(
         training, folds=params.folds, seed=params.fold_seed, both=about == "classification",
         remedy="set fewer train.folds in params.yaml, or prepare more chips",

@@ -64,8 +64,9 @@ class Sample:
 
     @classmethod
     def of(
-        cls, chips: Split, index: int, probability: NDArray[np.float32], *, bands: Sequence[str], threshold: float
-    ) -> Sample:
+        cls, chips: Split, index: int, probability: NDArray[np.float32], *, bands: Sequence[str], threshold: float,
+        sensors: Sequence[Sequence[str]] = (),
+    ) -> Sample:  # fmt: skip
         """A chip of a split.
 
         Args:
@@ -74,12 +75,11 @@ class Sample:
             probability: (y, x) calibrated.
             bands: that the model takes; where one is unknown, nothing is counted.
             threshold: that decides.
+            sensors: bands of each sensor, of which the model can do without any but one.
         """
         picture, shows = picture_of(chips, index)
-        return cls(
-            picture, shows, chips.mask(index), chips.taking(bands).valid(index), probability, threshold,
-            str(chips.ids[index]),
-        )  # fmt: skip
+        valid = chips.taking(bands).seen_by(sensors).valid(index)
+        return cls(picture, shows, chips.mask(index), valid, probability, threshold, str(chips.ids[index]))
 
     @property
     def kinds(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:

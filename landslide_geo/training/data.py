@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
+from landslide_geo.bands import sensors
 from landslide_geo.chips import augment
 from landslide_geo.chips.split import Split
 from landslide_geo.config import AugmentParams, Normalisation, TrainParams
-from landslide_geo.models.modalities import sensors
 from landslide_geo.scene.stretch import LocalStatistics, normalised, patch_statistics
 
 #: Image (band, y, x) normalised, 0 where not valid; mask (1, y, x) in [0, 1]; valid (1, y, x) 0 or 1: float32 all; and
@@ -53,7 +53,7 @@ class TrainingChips(Dataset[Sample]):
 
             planes = augment.mixed(planes, another, augmentation, rng)
             image = augment.degrade(planes[:-2], augmentation, rng)
-            if self.sources[0].labelled:
+            if self.sources[0].labelled or self.sources[0].sensors:
                 image[planes[:-2] == 0] = 0  # what a sensor did not see is not noise either
         else:
             image = planes[:-2]
@@ -79,7 +79,7 @@ class TrainingChips(Dataset[Sample]):
             where = tuple(source.bands.index(name) for name in _COLOURS)
             values = augment.equalised(values, augmentation, rng, bands=where)
         known = np.isfinite(values)
-        valid: NDArray[np.bool_] = np.logical_or.reduce(known, axis=0) if source.labelled else known[0]
+        valid: NDArray[np.bool_] = np.logical_or.reduce(known, axis=0)
         normalised = augment.jittered_stretch(
             values,
             statistics.centre[:, 0, 0],

@@ -275,7 +275,7 @@ def histograms_of(
                 yield calibrate_histogram(one, manifest.calibration)
         return
     start = 0
-    for part in batches(truth_for(model.task, chips)):
+    for part in batches(counted_chips(model, chips)):
         own = None if through is None else through[start : start + len(part)]
         start += len(part)
         yield from _counted(probabilities(model, part, tta=tta, prior=prior, through=own), part)
@@ -316,7 +316,19 @@ def own_bands(model: Model, chips: Split) -> Split:
                 raise ParameterError(
                     f"model {model.manifest.name!r} takes {band.name} in {band.unit}; these chips have it in {unit}"
                 )
-    return own.despeckled(model.manifest.speckle, by=f"model {model.manifest.name!r}")
+    return own.seen_by(model.sensors).despeckled(model.manifest.speckle, by=f"model {model.manifest.name!r}")
+
+
+def counted_chips(model: Model | Ensemble, chips: Split) -> Split:
+    """The chips as they are scored: a pixel counts where the model sees enough of it, and its truth is known.
+
+    Raises:
+        DatasetError: they lack a band, or have labels only and the model outlines.
+        ParameterError: they do not fit a model, as for `own_bands`.
+    """
+    if isinstance(model, Model):
+        return own_chips(model, chips)
+    return truth_for(model.task, chips.taking(model.bands).seen_by(model.sensors))
 
 
 def truth_for(task: str, chips: Split) -> Split:

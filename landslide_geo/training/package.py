@@ -16,12 +16,12 @@ from typing import Any, Final
 
 from torch import nn
 
-from landslide_geo.bands import MASKS, PRE, UNITS
+from landslide_geo.bands import MASKS, PRE, UNITS, sensors
 from landslide_geo.chips.split import Split
 from landslide_geo.config import FixedParams, Normalisation, StretchParams, TrainParams
 from landslide_geo.models import Bundle, BundleManifest, Model, save_bundle
 from landslide_geo.models.manifest import Calibration, InputBand, Threshold, Training
-from landslide_geo.models.modalities import NEED_CHANNELS, sensors
+from landslide_geo.models.modalities import NEED_CHANNELS
 from landslide_geo.models.receptive_field import window_facts
 from landslide_geo.models.registry import OF_ANY_GAIN, task
 from landslide_geo.training.card import model_card
@@ -74,7 +74,7 @@ def draft(
         architecture=params.architecture,
         # Weights of others were where training began; opening a bundle fetches nothing.
         arguments={name: value for name, value in params.arguments.items() if name != "weights"},
-        sensors=_sensors(params, normalisation, chips),
+        sensors=missable(params, normalisation, chips.bands),
         bands=tuple(InputBand(name=band, unit=unit) for band, unit in zip(chips.bands, units, strict=True)),
         normalisation=normalisation,
         speckle=chips.speckle,
@@ -160,13 +160,19 @@ def _input(architecture: str, normalisation: Normalisation, chips: Split) -> tup
     return chips.units, "as the training chips"
 
 
-def _sensors(params: TrainParams, normalisation: Normalisation, chips: Split) -> tuple[tuple[str, ...], ...]:
-    """Bands of each sensor, where the network learned to do without one."""
-    found = sensors(chips.bands) if params.architecture in NEED_CHANNELS else {}
+def missable(params: TrainParams, normalisation: Normalisation, bands: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Bands of each sensor, without masks, where a network learns to do without any but one; nothing where it does not.
+
+    Args:
+        params: of training.
+        normalisation: of the network.
+        bands: that it sees.
+    """
+    found = sensors(bands) if params.architecture in NEED_CHANNELS else {}
     learned = params.augment is not None and params.augment.modality_dropout > 0
     if len(found) < 2 or not learned or not isinstance(normalisation, FixedParams):
         return ()
-    named = (tuple(chips.bands[place] for place in places) for places in found.values())
+    named = (tuple(bands[place] for place in places) for places in found.values())
     # Masks are worked out wherever the bands are that they are made of.
     return tuple(tuple(name for name in own if name not in MASKS) for own in named)
 

@@ -233,3 +233,28 @@ def test_every_outline_leaves_a_trace(scene: Scene, row: float, col: float, heig
     mask, _ = Labeller(scene, labels).mask(scene.extent)
     assert (mask == UNKNOWN).any() == (count == 1)
     assert (mask == 1).any() == (count == 0)
+
+
+def test_clouds_hide_nothing_from_radar(tmp_path: Path) -> None:
+    red = np.full((1, 32, 32), GREEN, np.float32)
+    radar = np.full((1, 32, 32), -12, np.float32)
+    red[0, :4], radar[0, :, :2] = np.nan, np.nan
+    sources = [f"{name}={write_raster(tmp_path / f'{name}.tif', band)}" for name, band in
+               (("red", red), ("green", red), ("vv_asc", radar))]  # fmt: skip
+    scene = open_scene(sources, name="place")
+    labels = Labels(shapes(rectangle(0, 0, 8, 8)), None)
+    params = ChipParams(size=32, validation=0.0, min_known=0.1)
+    chosen = places(scene, labels, params)
+
+    def cut(*bands: str) -> tuple[np.ndarray, np.ndarray]:
+        (made,) = batches(scene, labels, chosen, bands, params)
+        return made["image"].to_numpy()[0], made["mask"].to_numpy()[0]
+
+    image, mask = cut("red", "green", "vv_asc")
+    assert (mask == UNKNOWN).sum() == 4 * 2, "where neither sees the ground"
+    assert (mask == 1).sum() == 8 * 8 - 4 * 2
+    assert np.isnan(image[:2, :4]).all()
+    assert np.isfinite(image[:2, 4:]).all()
+    assert np.isfinite(image[2, :, 2:]).all()
+    _, alone = cut("red", "green")
+    assert (alone == UNKNOWN).sum() == 4 * 32, "with one sensor all of its bands are needed"
