@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from landslide_geo.bands import MASKS, is_optical, is_pre
+from landslide_geo.bands import MASKS, TERRAIN, is_optical, is_pre
 from landslide_geo.config import DIGITAL_NUMBER
 from landslide_geo.inference.sources import SceneSource
 from landslide_geo.scene.clouds import cloudy
@@ -47,7 +47,8 @@ class Sight:
         """Of a scene.
 
         Args:
-            scene: whose bands count, its elevation model among them; a cloud mask is made of red.
+            scene: whose bands count, and those of the terrain that its elevation model gives; a cloud mask is made of
+                red.
             bands: of the model.
             sensors: bands of each sensor, of which any but one may be missing; all other bands are needed.
             by: who needs them, for the message.
@@ -55,7 +56,7 @@ class Sight:
         Raises:
             MissingBandError: a band is missing that cannot be done without, or a sensor has some of its bands only.
         """
-        names = [*scene.names, *(["elevation"] if scene.dem is not None else [])]
+        names = [*scene.names, *(TERRAIN if scene.dem is not None else [])]
         sensed = {name for own in sensors for name in own}
         always = [name for name in bands if name not in sensed and name != CLOUD_MASK]
         there = tuple(tuple(own) for own in sensors if set(own) <= set(names))

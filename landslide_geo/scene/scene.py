@@ -16,13 +16,13 @@ from rasterio.enums import Resampling
 from rasterio.features import geometry_mask
 from shapely.geometry.base import BaseGeometry
 
-from landslide_geo.bands import PRE, is_optical, is_pre
+from landslide_geo.bands import PRE, TERRAIN, is_optical, is_pre
 from landslide_geo.errors import MissingBandError
 from landslide_geo.scene.grid import Block
 from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.sources import BandSource
 from landslide_geo.scene.sun import SunPosition
-from landslide_geo.scene.terrain import illumination
+from landslide_geo.scene.terrain import illumination, terrain_band, terrain_margin
 from landslide_geo.scene.visibility import Visibility, classify, completed, is_valid, margin
 
 if TYPE_CHECKING:
@@ -142,8 +142,26 @@ class Scene:
             )
 
     def read(self, names: Sequence[str], block: Block) -> FloatArray:
-        """Bands of a block as stored: (band, h, w) float32, NaN where unknown; the block may reach outside."""
-        return self._reader(tuple(names)).read(block)
+        """Bands of a block as stored: (band, h, w) float32, NaN where unknown; the block may reach outside.
+
+        Bands of the terrain that the scene has no file of are made of its elevation model.
+        """
+        made = [name for name in names if name in TERRAIN and name not in self.names and name != "elevation"]
+        if not made or self.dem is None:
+            return self._reader(tuple(names)).read(block)
+        stored = [name for name in names if name not in made]
+        values = dict(zip(stored, self._reader(tuple(stored)).read(block), strict=True)) if stored else {}
+        wide = block.padded(max(terrain_margin(name, self.resolution) for name in made))
+        # At the rim of the scene terrain is one-sided, not unknown.
+        known = wide.clipped(self.height, self.width)
+        elevation = self._reader(("elevation",)).read(known)[0]
+        inner = block.clipped(self.height, self.width)
+        for name in made:
+            values[name] = np.full(block.shape, np.nan, dtype=np.float32)
+            if inner.height and inner.width:
+                band = terrain_band(name, elevation, self.resolution)
+                values[name][inner.inside(block)] = band[inner.inside(known)]
+        return np.stack([values[name] for name in names])
 
     def read_elevation(self, block: Block) -> FloatArray | None:
         """Elevation of a block on the scene's grid, (h, w) float32 in metres, or None where the scene has no DEM."""

@@ -34,6 +34,40 @@ MARGIN = 4
 RELIEF_M = 500.0
 
 
+def terrain_margin(name: str, resolution: tuple[float, float]) -> int:
+    """Cells around a block without which `terrain_band` is another one inside it.
+
+    Args:
+        name: of a band of the terrain.
+        resolution: pixel width and height in metres.
+    """
+    if name == "relief":
+        return int(RELIEF_M / min(resolution)) + 1
+    return {"elevation": 0, "curvature": 2}.get(name, 1)
+
+
+def terrain_band(name: str, elevation: FloatArray, resolution: tuple[float, float]) -> FloatArray:
+    """A band of the terrain as scenes and chips have it.
+
+    Args:
+        name: elevation, slope, aspect, curvature or relief.
+        elevation: (h, w) float32, metres, NaN where unknown.
+        resolution: pixel width and height in metres.
+
+    Returns:
+        (h, w) float32, NaN where it is not known. Flat ground, which faces nowhere, has aspect 0: networks take a
+        number for each known pixel.
+    """
+    if name == "slope":
+        return slope_degrees(elevation, resolution)
+    if name == "aspect":
+        flat = slope_degrees(elevation, resolution) == 0
+        return np.where(flat, np.float32(0), aspect_degrees(elevation, resolution))
+    if name == "curvature":
+        return curvature(elevation, resolution)
+    return relief(elevation, resolution) if name == "relief" else elevation
+
+
 def horn_gradient(elevation: FloatArray, resolution: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
     """Elevation change per metre towards east and towards north, by Horn's third-order differences.
 

@@ -32,6 +32,7 @@ from landslide_geo.scene.raster_io import open_raster
 from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.sources import BandSource
 from landslide_geo.scene.stage import staged
+from landslide_geo.scene.terrain import relief, slope_degrees
 
 
 def write(path, values, *, crs="EPSG:32654", origin=(500000, 4700000), size=10.0, nodata=None, **profile):
@@ -269,3 +270,35 @@ def test_a_file_of_several_bands_is_opened_once_for_all_of_them(tmp_path, monkey
         with BandReader([band], geobox) as alone:
             np.testing.assert_array_equal(read, alone.read(block)[0])
     assert not np.array_equal(together[0], together[1])
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(-30, 70), st.integers(-30, 70), st.integers(1, 90), st.integers(1, 90))
+def test_terrain_is_made_of_the_elevation_model_the_same_in_whatever_block(tmp_path_factory, row, col, height, width):
+    folder = tmp_path_factory.mktemp("terrain")
+    rng = np.random.default_rng(0)
+    rough = (900 + 40 * rng.random((70, 60))).astype("float32")
+    scene = open_scene(
+        [f"red={write(folder / 'red.tif', np.ones((70, 60), 'uint16'))}"], dem=write(folder / "dem.tif", rough)
+    )
+    names = ["slope", "red", "aspect", "curvature", "relief"]
+    whole = scene.read(names, scene.extent)
+    np.testing.assert_array_equal(whole[0], slope_degrees(rough, (10.0, 10.0)))
+    np.testing.assert_array_equal(whole[4], relief(rough, (10.0, 10.0)))
+    block = Block(row, col, height, width)
+    part = block.clipped(70, 60)
+    values = scene.read(names, block)
+    assert values.shape == (5, height, width) and values.dtype == np.float32
+    np.testing.assert_array_equal(values[(slice(None), *part.inside(block))], whole[(slice(None), *part.slices)])
+    assert np.isfinite(values[0]).sum() == part.height * part.width
+
+
+def test_a_slope_of_ones_own_is_taken_as_it_is(tmp_path):
+    red, own = np.ones((20, 20), "uint16"), np.full((20, 20), 33, "float32")
+    scene = open_scene(
+        [f"red={write(tmp_path / 'red.tif', red)}", f"slope={write(tmp_path / 'slope.tif', own)}"],
+        dem=write(tmp_path / "dem.tif", np.full((20, 20), 7, "float32")),
+    )
+    slope, aspect = scene.read(["slope", "aspect"], scene.extent)
+    assert (slope == 33).all()
+    assert (aspect == 0).all(), "flat ground faces nowhere; networks take a number"
