@@ -6,6 +6,7 @@ is in metres and degrees; masks are 0 and 1. A band of the earlier of two dates 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -99,6 +100,12 @@ def is_optical(name: str) -> bool:
 def is_radar(name: str) -> bool:
     """Whether the band, of either date, is backscatter."""
     return name.removeprefix(PRE) in SAR
+
+
+def polarisation(text: str) -> str:
+    """``vv`` or ``vh`` where a text names one of them, as ``VV``, ``VH_dB`` or ``Gamma0_VV`` do; else nothing."""
+    named = set(re.split(r"[^a-z]+", text.lower().replace("_", " "))) & {"vv", "vh"}
+    return named.pop() if len(named) == 1 else ""
 
 
 def sensors(bands: Sequence[str]) -> dict[str, tuple[int, ...]]:

@@ -100,6 +100,8 @@ def scan(
 
       landslide scan after.tif pre=before.tif --out out/
 
+      landslide scan after.tif pre=before.tif asc=s1_after.tif --dem dem.tif --model fused --out out/
+
       landslide scan mosaic.tif --dem dem.tif --out out/ --workers 8
 
       landslide scan scene.tif --aoi district.gpkg --out out/ --threshold 0.6

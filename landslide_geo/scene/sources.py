@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from landslide_geo.bands import OPTICAL, PRE, TERRAIN, canonical_name, is_pre
+from landslide_geo.bands import OPTICAL, PRE, SAR, TERRAIN, canonical_name, is_pre, is_radar, polarisation
 from landslide_geo.errors import MissingBandError, ParameterError, UnknownBandError
 from landslide_geo.scene.item import ItemScene, is_item, read_item
 from landslide_geo.scene.raster_io import open_raster
+
+#: Words for all radar of one pass and date.
+_PASSES: Final = ("asc", "desc", f"{PRE}asc", f"{PRE}desc")
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ def resolve_sources(sources: Sequence[str | Path]) -> tuple[BandSource, ...]:
 
     Each source is ``NAME=PATH`` (one band; a multi-band file contributes the band whose description is that name, else
     its only band), the path of a GeoTIFF whose band descriptions name its bands, a folder that ``landslide ingest``
-    wrote or another STAC item (path or address), or ``pre=PATH``: the same for the earlier date.
+    wrote or another STAC item (path or address), or ``pre=PATH``: the same for the earlier date. ``asc=PATH``,
+    ``desc=PATH``, ``pre_asc=PATH`` and ``pre_desc=PATH`` are radar of one pass, whose file names polarisations only.
 
     Returns:
         At least one band; names are unique; bands of the event date come before those of the earlier date, since the
@@ -91,6 +96,8 @@ def _resolve_one(source: str) -> list[BandSource]:
                 BandSource(PRE + band.name.removeprefix(PRE), band.path, band.index)
                 for band in _described_bands(Path(path_text).expanduser())
             ]
+        if name.strip().lower() in _PASSES:
+            return _radar_bands(name.strip().lower(), Path(path_text).expanduser())
         return [_named_band(canonical_name(name), Path(path_text).expanduser())]
     return _described_bands(Path(source).expanduser())
 
@@ -100,17 +107,40 @@ def _named_band(name: str, path: Path) -> BandSource:
         if dataset.count == 1:
             return BandSource(name, path)
         described = {index: text for index, text in enumerate(dataset.descriptions, start=1) if text}
-    stem = name.removeprefix("pre_")
+    stem = name.removeprefix(PRE)
     for index, text in described.items():
         try:
             if canonical_name(text) in (name, stem):
                 return BandSource(name, path, index)
         except UnknownBandError:
             continue
+    if is_radar(name):  # files of one pass name polarisations
+        for index, text in described.items():
+            if polarisation(text) == stem.partition("_")[0]:
+                return BandSource(name, path, index)
     raise MissingBandError(
         f"{path}: has several bands and none is described as {name}; give a single-band file for {name}, "
         f"or set the band's description"
     )
+
+
+def _radar_bands(which: str, path: Path) -> list[BandSource]:
+    """Both polarisations of a pass, or the one that there is."""
+    direction = which.removeprefix(PRE)
+    prefix = PRE if which.startswith(PRE) else ""
+    with open_raster(path, what=f"radar ({which})") as dataset:
+        told = {polarisation(text or ""): index for index, text in enumerate(dataset.descriptions, start=1)}
+    found = [
+        BandSource(f"{prefix}{name}", path, told[name.partition("_")[0]])
+        for name in SAR
+        if name.endswith(f"_{direction}") and name.partition("_")[0] in told
+    ]
+    if not found:
+        raise MissingBandError(
+            f"{path}: none of its bands is described as VV or VH; set the descriptions, or name a band, e.g. "
+            f"{prefix}vv_{direction}=FILE.tif"
+        )
+    return found
 
 
 def _described_bands(path: Path) -> list[BandSource]:

@@ -302,3 +302,23 @@ def test_a_slope_of_ones_own_is_taken_as_it_is(tmp_path):
     slope, aspect = scene.read(["slope", "aspect"], scene.extent)
     assert (slope == 33).all()
     assert (aspect == 0).all(), "flat ground faces nowhere; networks take a number"
+
+
+@pytest.mark.parametrize("descriptions", [("VV_dB", "VH_dB"), ("Gamma0_VV", "Gamma0_VH"), ("vv", "vh")])
+def test_radar_of_a_pass_is_one_word(tmp_path, descriptions):
+    path = tmp_path / "s1.tif"
+    write(path, np.stack([np.full((9, 9), value, "float32") for value in (-9, -16)]))
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = descriptions
+    red = f"red={write(tmp_path / 'red.tif', np.ones((9, 9), 'uint16'))}"
+    scene = open_scene([red, f"asc={path}", f"pre_desc={path}"])
+    assert scene.names == ("red", "vv_asc", "vh_asc", "pre_vv_desc", "pre_vh_desc")
+    assert scene.read(["vh_asc", "pre_vv_desc"], Block(4, 4, 1, 1)).ravel().tolist() == [-16, -9]
+    assert open_scene([red, f"pre_vh_asc={path}"]).bands[1] == BandSource("pre_vh_asc", path, 2)
+
+
+def test_radar_without_polarisations_is_named(tmp_path):
+    path = write(tmp_path / "s1.tif", np.zeros((2, 9, 9), "float32"))
+    red = f"red={write(tmp_path / 'red.tif', np.ones((9, 9), 'uint16'))}"
+    with pytest.raises(MissingBandError, match=r"s1\.tif: none of its bands is described as VV or VH.*vv_asc=FILE"):
+        open_scene([red, f"asc={path}"])
