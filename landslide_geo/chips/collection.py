@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from landslide_geo.bands import sensors
+from landslide_geo.chips.cover import cloud_covers
 from landslide_geo.chips.known import known
 from landslide_geo.chips.store import UNKNOWN, batch
 from landslide_geo.config import SpeckleParams
@@ -66,6 +67,7 @@ class Collection:
         quantum: of each band, the step between the values that it was rounded to; none where that is unknown.
         simulated: whether the chips are of no real ground.
         speckle: how radar was filtered; none: it is as it was measured.
+        clouds: whether clouds are in the images, where there are any; otherwise they are unknown ground.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Collection:
     quantum: tuple[float | None, ...] | None = None
     simulated: bool = False
     speckle: SpeckleParams | None = None
+    clouds: bool = True
 
     def batches(self, split: str, *, labels: bool = False) -> Iterator[xr.Dataset]:
         """The chips of a split as `landslide_geo.chips.store.write` takes them, one file and some chips at a time.
@@ -114,7 +117,7 @@ class Collection:
             image, **truth, bands=self.bands, units=self.units, gsd_m=self.gsd_m, crs="",
             id=[chip.id for chip in part], block=[chip.block for chip in part],
             source=[self.name] * len(part), reason=[""] * len(part), quantum=self.quantum, simulated=self.simulated,
-            speckle=self.speckle,
+            speckle=self.speckle, cloud_cover=cloud_covers(image, self.bands, self.units) if self.clouds else None,
         )  # fmt: skip
 
 

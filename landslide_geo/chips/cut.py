@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import shapely
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rasterio.features import rasterize
 
 from landslide_geo.bands import PRE, TERRAIN, UNITS, is_optical, sensors
+from landslide_geo.chips.cover import cloud_covers
 from landslide_geo.chips.known import known, without_parts
 from landslide_geo.chips.splits import SPLITS, by_block
 from landslide_geo.chips.store import UNKNOWN, batch
@@ -205,14 +206,14 @@ def batches(
     """
     labeller = Labeller(scene, labels)
     reader = _Reader(scene, bands)
-    parts: list[tuple[NDArray[np.float32], NDArray[np.uint8], Place]] = []
+    parts: list[_Cut] = []
     for place in chosen:
-        image, seen = reader.read(place.block)
+        image, seen, cover = reader.read(place.block)
         mask, _ = labeller.mask(place.block)
         image[:, ~seen], mask[~seen] = np.nan, UNKNOWN
         decided = (mask == 1).any() or (place.reasons and (mask == 0).any())
         if decided or (mask != UNKNOWN).mean() >= params.min_known:
-            parts.append((image, mask, place))
+            parts.append(_Cut(image, mask, cover, place))
         if len(parts) == _BATCH:
             yield _batch(scene, parts, reader)
             parts = []
@@ -220,15 +221,21 @@ def batches(
         yield _batch(scene, parts, reader)
 
 
-def _batch(
-    scene: Scene, parts: list[tuple[NDArray[np.float32], NDArray[np.uint8], Place]], reader: _Reader
-) -> xr.Dataset:
-    images, masks, chosen = zip(*parts, strict=True)
+class _Cut(NamedTuple):
+    image: NDArray[np.float32]
+    mask: NDArray[np.uint8]
+    cover: NDArray[np.float32] | None
+    place: Place
+
+
+def _batch(scene: Scene, parts: list[_Cut], reader: _Reader) -> xr.Dataset:
+    images, masks, covers, chosen = zip(*parts, strict=True)
+    told = [cover for cover in covers if cover is not None]
     return batch(
         np.stack(images), np.stack(masks), bands=reader.bands, units=reader.units, gsd_m=scene.resolution[0],
         crs=crs_name(scene.geobox), id=[f"{scene.scene_id}_{p.block.row:06d}_{p.block.col:06d}" for p in chosen],
         block=[p.square for p in chosen], source=[scene.scene_id] * len(chosen),
-        reason=[";".join(p.reasons) for p in chosen],
+        reason=[";".join(p.reasons) for p in chosen], cloud_cover=np.concatenate(told) if told else None,
     )  # fmt: skip
 
 
@@ -257,8 +264,8 @@ class _Reader:
             for name in bands
         )  # fmt: skip
 
-    def read(self, block: Block) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """(band, h, w) values, NaN for sensors that do not see the ground, and (h, w) whether one of them does."""
+    def read(self, block: Block) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32] | None]:
+        """(band, h, w) values, NaN for sensors that do not see the ground, (h, w) where one does, (1,) cloud cover."""
         scene = self._scene
         values: dict[str, NDArray[np.float32]] = {}
         if self._stored:
@@ -272,16 +279,17 @@ class _Reader:
             for name in self._made:
                 values[name] = _terrain(name, elevation, scene.resolution)[inner]
         image = np.stack([values[name] for name in self.bands]).astype(np.float32)
+        cover = cloud_covers(image[None], self.bands, self.units)  # before clouds are hidden
         later = [name for name in self._stored if not name.startswith(PRE)]
         several = len(self._sensors) > 1
         optical = [name for name in later if is_optical(name)]
         clear = is_valid(scene.read_visibility(block, needed=optical if several else later))
         if not several:
-            return image, known(image, []) & clear
+            return image, known(image, []) & clear, cover
         hidden = list(self._sensors.get("optical", ()))
         image[hidden] = np.where(clear, image[hidden], np.float32(np.nan))
         own = list(self._sensors.values())
-        return without_parts(image, own), known(image, own)
+        return without_parts(image, own), known(image, own), cover
 
 
 def _terrain(name: str, elevation: NDArray[np.float32], resolution: tuple[float, float]) -> NDArray[np.float32]:

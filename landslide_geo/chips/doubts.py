@@ -11,11 +11,10 @@ from scipy.optimize import linear_sum_assignment
 
 from landslide_geo.bands import PRE
 from landslide_geo.config import BIGEARTHNET, DIGITAL_NUMBER
-from landslide_geo.scene.clouds import cloudy
+from landslide_geo.scene.clouds import SCALES, cloudy
 
 #: By how many standard deviations, summed over the bands, another order must fit better to be told.
 _BETTER: Final = 2.0
-_SCALES: Final = {"digital number": DIGITAL_NUMBER, "reflectance": 1.0}
 
 
 class Doubts:
@@ -28,9 +27,9 @@ class Doubts:
 
     def __init__(self, bands: Sequence[str], units: Sequence[str]) -> None:
         self._known = [
-            (place, name, _SCALES[unit])
+            (place, name, SCALES[unit])
             for place, (name, unit) in enumerate(zip(bands, units, strict=True))
-            if name in BIGEARTHNET and not name.startswith(PRE) and unit in _SCALES
+            if name in BIGEARTHNET and not name.startswith(PRE) and unit in SCALES
         ]
         self._medians: list[list[float]] = []
         self._clouded = 0

@@ -50,5 +50,4 @@ def without_parts(values: NDArray[np.float32], sensors: Sequence[Sequence[int]])
 
 
 def _complete(finite: BoolArray, own: Sequence[int]) -> BoolArray:
-    found: BoolArray = finite[..., list(own), :, :].all(axis=-3)
-    return found
+    return np.asarray(finite[..., list(own), :, :].all(axis=-3))

@@ -65,7 +65,8 @@ def collection(root: Path, *, seed: int, published: Path | None = None) -> Colle
     bands = (*(PRE + name for name in later), *later, "elevation")
     unit = "digital number" if sensors[0] == "s2" else "dB"
     units = (*[unit] * (2 * len(later)), "m")
-    return Collection(f"sen12landslides {sensors[0]}", bands, units, 10.0, splits, lambda path: _read(path, bands))
+    name = f"sen12landslides {sensors[0]}"
+    return Collection(name, bands, units, 10.0, splits, lambda path: _read(path, bands), clouds=False)
 
 
 def _published(table: Path, sensor: str, there: dict[str, Path]) -> dict[str, list[Path]]:

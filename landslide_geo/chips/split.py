@@ -47,6 +47,7 @@ class Split:
         quantum: of each band, the step between the values that it was rounded to; none where that is unknown.
         ids, blocks, sources: (N,) text; chips of one block must not be divided between folds.
         simulated: nothing of it was measured.
+        cloud_cover: (N,) share of each chip that is under clouds, NaN where that is not known; none: not told.
         stored_speckle: how radar in ``images`` was filtered; none: it is as it was measured.
         sensors: bands of each sensor, of which whoever looks can do without any but one; none: all bands are needed.
         reading_speckle: how radar is filtered when a chip is read; none: it is taken as it is stored.
@@ -65,6 +66,7 @@ class Split:
     blocks: NDArray[np.str_]
     sources: NDArray[np.str_]
     simulated: bool = False
+    cloud_cover: NDArray[np.float32] | None = None
     stored_speckle: SpeckleParams | None = None
     reading_speckle: SpeckleParams | None = None
     sensors: tuple[tuple[str, ...], ...] = ()
@@ -174,7 +176,7 @@ class Split:
         chosen = np.asarray(indexes, dtype=np.int64)
         return replace(
             self, places=self.places[chosen], ids=self.ids[chosen], blocks=self.blocks[chosen],
-            sources=self.sources[chosen],
+            sources=self.sources[chosen], cloud_cover=None if self.cloud_cover is None else self.cloud_cover[chosen],
         )  # fmt: skip
 
     def taking(self, bands: Sequence[str]) -> Split:
@@ -275,6 +277,7 @@ class Split:
             quantum=tuple(quantum), ids=found["id"].to_numpy().astype(str),
             blocks=found["block"].to_numpy().astype(str), sources=found["source"].to_numpy().astype(str),
             simulated=store.is_simulated(found), stored_speckle=speckle,
+            cloud_cover=found["cloud_cover"].to_numpy() if "cloud_cover" in found else None,
         )  # fmt: skip
 
 

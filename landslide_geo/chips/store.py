@@ -41,6 +41,7 @@ def batch(
     quantum: tuple[float | None, ...] | None = None,
     simulated: bool = False,
     speckle: SpeckleParams | None = None,
+    cloud_cover: NDArray[np.float32] | None = None,
     **texts: list[str],
 ) -> xr.Dataset:
     """Some chips as `write` takes them.
@@ -57,6 +58,7 @@ def batch(
             of; training dithers by it. None where that is unknown or was not done.
         simulated: whether the chips are of no real ground.
         speckle: how the radar among the bands was filtered; none: it is as it was measured.
+        cloud_cover: (N,) share of each chip that is under clouds, 0–1, NaN where that is not known; none: of no chip.
         texts: ``id``, ``block`` (for folds: chips of one block stay together), ``source`` (the scene) and ``reason``
             (why an analyst rejected ground in it, several separated by semicolons; empty for none), N each.
 
@@ -69,9 +71,10 @@ def batch(
     if len(quanta) != len(bands):
         raise ValueError(f"{len(quanta)} quanta for {len(bands)} bands")
     truth = {"mask": (("chip", "y", "x"), mask)} if label is None else {"label": (("chip",), label)}
+    cover = {} if cloud_cover is None else {"cloud_cover": (("chip",), cloud_cover.astype(np.float32))}
     fields = {name: (("chip",), np.array(texts[name], dtype=kind)) for name, kind in _TEXT.items()}
     return xr.Dataset(
-        {"image": (("chip", "band", "y", "x"), image), **truth, **fields},
+        {"image": (("chip", "band", "y", "x"), image), **truth, **cover, **fields},
         coords={"band": np.array(bands, dtype="<U32")},
         attrs={
             "units": list(units),

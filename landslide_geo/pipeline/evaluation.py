@@ -21,7 +21,7 @@ from landslide_geo.training.evaluate import (
     require_symmetries,
     truth_for,
 )
-from landslide_geo.training.metrics import Counts, Histogram
+from landslide_geo.training.metrics import Counts, Histogram, by_cloud_cover
 
 #: Stores of chips, whatever they were made from.
 CHIPS: Final = "chips"
@@ -112,6 +112,8 @@ def evaluate_model(
         "seed": seed,
         "hardware": described(),
     }
+    if found.task == "classification" and chips.cloud_cover is not None:
+        metrics |= {"by_cloud_cover": told} if (told := by_cloud_cover(each, chips.cloud_cover)) else {}
     if through is not None:
         metrics["filtered"] = share_filtered(through)
     return Evaluation(metrics, histogram, chips, found, each, through)

@@ -19,6 +19,8 @@ FloatArray = NDArray[np.float32]
 #: Red (digital numbers of Sentinel-2) above it is a cloud: 6 standard deviations above the mean of BigEarthNet v2's
 #: B04, as the 23rd place of Zindi's challenge has it (PhilipJanz/Landslide-Image-Classification).
 CLOUDY_RED: Final = BIGEARTHNET["red"][0] + 6 * BIGEARTHNET["red"][1]
+#: From values to reflectance, by the unit of optical bands: of others nobody can tell what is bright.
+SCALES: Final = {"digital number": DIGITAL_NUMBER, "reflectance": 1.0}
 
 
 def cloud_score(red: FloatArray, green: FloatArray, blue: FloatArray) -> FloatArray:

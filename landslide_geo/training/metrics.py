@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 BINS = 2000
+#: Cloud cover from which on a chip is partly cloudy, and above which it is cloudy.
+PARTLY, CLOUDY = 0.1, 0.5
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,27 @@ class Counts:
     def false_positive_share(self) -> float:
         """FP / (FP + TN)."""
         return _ratio(self.fp, self.fp + self.tn)
+
+
+def by_cloud_cover(each: Sequence[Counts], cover: npt.NDArray[np.float32]) -> dict[str, dict[str, float]]:
+    """F1 of ``clear``, ``partly`` cloudy and ``cloudy`` chips, where there are both classes among them.
+
+    Args:
+        each: counts of each chip.
+        cover: (N,) share of each that is under clouds; those of which it is NaN are in no group.
+
+    Returns:
+        ``f1`` and ``n`` by group.
+    """
+    groups = {"clear": cover < PARTLY, "partly": (cover >= PARTLY) & (cover <= CLOUDY), "cloudy": cover > CLOUDY}
+    found = {}
+    for name, own in groups.items():
+        some = [each[index] for index in np.flatnonzero(own).tolist()]
+        tp, fp, fn, tn = (sum(getattr(one, kind) for one in some) for kind in ("tp", "fp", "fn", "tn"))
+        if tp + fn and fp + tn:
+            whole = Counts(tp, fp, fn, tn)
+            found[name] = {"f1": round(whole.f1, 5), "n": whole.n}
+    return found
 
 
 def _ratio(part: int, whole: int) -> float:

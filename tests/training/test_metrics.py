@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from landslide_geo.errors import DatasetError
 from landslide_geo.training.calibration import calibrate_histogram, expected_calibration_error, fit_platt
-from landslide_geo.training.metrics import BINS, Counts, Histogram
+from landslide_geo.training.metrics import BINS, Counts, Histogram, by_cloud_cover
 
 
 def histogram(probability: np.ndarray, truth: np.ndarray) -> Histogram:
@@ -82,3 +82,18 @@ def test_platt_finds_the_logistic_that_made_the_truth() -> None:
 def test_calibration_needs_both_kinds_of_pixels() -> None:
     with pytest.raises(DatasetError, match="with and without landslides"):
         fit_platt(histogram(np.array([0.5]), np.array([1])), data="one patch")
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.sampled_from([0.0, 0.09, 0.1, 0.5, 0.51, 1.0, np.nan]))))
+def test_scores_by_cloud_cover_are_those_of_the_chips_in_each_group(chips: list[tuple[bool, bool, float]]) -> None:
+    each = [Counts(p and t, p and not t, t and not p, not (p or t)) for p, t, _ in chips]
+    cover = np.array([c for _, _, c in chips], np.float32)
+    found = by_cloud_cover(each, cover)
+    for name, inside in (("clear", (0.0, 0.09)), ("partly", (0.1, 0.5)), ("cloudy", (0.51, 1.0))):
+        own = [(p, t) for p, t, c in chips if c in inside]
+        if len({t for _, t in own}) < 2:
+            assert name not in found, "one class alone has no F1"
+            continue
+        hits = sum(p and t for p, t in own)
+        expected = 2 * hits / (sum(p for p, _ in own) + sum(t for _, t in own))
+        assert found[name] == {"f1": pytest.approx(expected, abs=1e-5), "n": len(own)}
