@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from landslide_geo.bands import PRE
+from landslide_geo.chips.split import Split
 from landslide_geo.config import BIGEARTHNET, DIGITAL_NUMBER
 from landslide_geo.scene.clouds import SCALES, cloudy
 
@@ -31,11 +33,14 @@ class Doubts:
             for place, (name, unit) in enumerate(zip(bands, units, strict=True))
             if name in BIGEARTHNET and not name.startswith(PRE) and unit in SCALES
         ]
+        #: Those that play a part.
+        self.bands = tuple(name for _, name, _ in self._known)
         self._medians: list[list[float]] = []
-        self._clouded = 0
+        self._clouded, self._seen = 0, 0
 
     def add(self, image: NDArray[np.float32]) -> None:
         """Look at one chip, (band, y, x), NaN where unknown."""
+        self._seen += 1
         known = [image[place][np.isfinite(image[place])] for place, _, _ in self._known]
         if not known or not all(values.size for values in known):
             return
@@ -45,11 +50,18 @@ class Doubts:
             return  # a cloud has no colour
         self._medians.append([float(np.median(values)) * scale / DIGITAL_NUMBER for values, (_, _, scale) in pairs])
 
-    def lines(self) -> list[str]:
-        """One line for each doubt; none where all is well."""
+    def lines(self, where: str) -> list[str]:
+        """One line for each doubt, with what to do about it; none where all is well.
+
+        Args:
+            where: the chips lie, for people.
+        """
         said = []
         if self._clouded:
-            said.append(f"{self._clouded:,} patches are all cloud: nothing of the ground is seen in optical bands")
+            said.append(
+                f"{where}: {self._clouded:,} of {self._seen:,} patches are all cloud, nothing of the ground is seen in "
+                "optical bands; leave them out, or take a model that sees radar too"
+            )
         names = [name for _, name, _ in self._known]
         if self._medians and len(names) > 1:
             found = np.median(np.array(self._medians), axis=0)
@@ -59,5 +71,28 @@ class Doubts:
             _, best = linear_sum_assignment(strange)
             if np.trace(strange) - strange[np.arange(len(names)), best].sum() > _BETTER:
                 likely = ", ".join(names[i] for i in best)
-                said.append(f"channels named {', '.join(names)} look like {likely}: check their order")
+                said.append(
+                    f"{where}: channels named {', '.join(names)} look like {likely}; check their order, and give them "
+                    "in the one that is named"
+                )
         return said
+
+
+def doubts_of(chips: Split) -> list[str]:
+    """What is doubtful about all chips of a store, a line each; nothing is read where nothing can be told."""
+    found = Doubts(chips.bands, chips.units)
+    if not found.bands:
+        return []
+    own = chips.without_truth().taking(found.bands)  # a mask hides nothing here
+    told = Doubts(own.bands, own.units)
+    for index in range(len(own)):
+        told.add(own.image(index))
+    return told.lines(chips.name)
+
+
+def noting(batches: Iterable[xr.Dataset], doubts: Doubts) -> Iterator[xr.Dataset]:
+    """The same batches, whose chips are looked at as they pass."""
+    for part in batches:
+        for image in part["image"].to_numpy():
+            doubts.add(image)
+        yield part

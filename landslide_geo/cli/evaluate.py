@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from landslide_geo.cli.options import warn
+
 
 def evaluate(
     root: Annotated[Path, typer.Option("--root", metavar="DIR", help="Folder of the dataset.")],
@@ -49,7 +51,7 @@ def evaluate(
     with plots_folder(plots, EVALUATED) as folder:
         found = evaluate_model(
             model, dataset=dataset, root=root, split=split, tta=tta, threshold=threshold, prior=prior,
-            decision=calibration, filter=not no_filter,
+            decision=calibration, filter=not no_filter, warn=warn,
         )  # fmt: skip
         metrics = found.metrics
         if folder is not None:

@@ -60,6 +60,11 @@ def day(text: str | None, option: str) -> date | None:
         raise ParameterError(f"{option} {text}: not a day; write it as 2018-09-06") from None
 
 
+def warn(line: str) -> None:
+    """Tell what the user should look at, on standard error: what is done goes on."""
+    typer.echo(f"warning: {line}", err=True)
+
+
 def symmetries(text: str | None) -> int | tuple[str, ...] | None:
     """``4`` or ``identity,transpose``, as the parameters take them."""
     if text is None:

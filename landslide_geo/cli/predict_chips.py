@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from landslide_geo.cli.options import warn
+
 
 def predict_chips(
     root: Annotated[Path, typer.Option("--root", metavar="DIR", help="Folder of the patches to predict.")],
@@ -61,7 +63,7 @@ def predict_chips(
         filter=not no_filter,
     )  # fmt: skip
     for line in found.doubts:
-        typer.echo(f"Note: {line}", err=True)
+        warn(line)
     filtered = "" if found.filtered is None else f"; {found.filtered:.1%} filtered"
     typer.echo(
         f"{found.chips:,} chips, {found.positive:,} with a landslide; mean spread over answers {found.spread:.4f}"

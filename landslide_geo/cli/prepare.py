@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from landslide_geo.cli.options import warn
+
 
 def prepare(
     name: Annotated[
@@ -88,7 +90,7 @@ def prepare(
     found = prepare_dataset(
         name, root, out, seed=seed, labels=labels, cloud_mask=cloud_mask, speckle=speckle,  # type: ignore[arg-type]
         speckle_window=speckle_window, published=splits, chips=chips, size=size, bands=listed, share=share,
-        clouds=clouds, overwrite=overwrite,
+        clouds=clouds, overwrite=overwrite, warn=warn,
     )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(found))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from landslide_geo.cli.options import warn
+
 
 def train(
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Chips of landslide prepare or landslide chips.")],
@@ -58,7 +60,7 @@ def train(
     options = " ".join(f"{name} {value}" for name, value in named.items() if value is not None)
     with plots_folder(plots, TRAINED) as folder:
         bundle = train_model(
-            data, out, negatives=negatives, params=chosen, resume=not restart, report=_epoch, options=options
+            data, out, negatives=negatives, params=chosen, resume=not restart, report=_epoch, options=options, warn=warn
         )
         if folder is not None:
             write_training(folder, out)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from landslide_geo.chips.doubts import doubts_of
 from landslide_geo.chips.split import Split
 from landslide_geo.errors import DatasetError, ParameterError
 from landslide_geo.models import Ensemble, Model, find_bundle, load_simplest
@@ -60,6 +62,7 @@ def evaluate_model(
     prior: float | None = None,
     decision: str | Path | None = None,
     filter: bool = True,
+    warn: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Score a model or an ensemble.
 
@@ -73,6 +76,7 @@ def evaluate_model(
         prior: expected share of landslide pixels; none keeps that of the calibration.
         decision: file of ``landslide calibrate`` whose calibration and threshold take the place of the model's own.
         filter: ask the filter in the model's folder, where there is one: what it does not let pass is 0.
+        warn: called with each line of what is doubtful about the chips.
 
     Raises:
         BundleError: there is no such model, or its filter is broken.
@@ -88,6 +92,9 @@ def evaluate_model(
             raise ParameterError(f"{model}: an ensemble has calibrations of its own; leave out --calibration")
         found = decided(found, decision)
     chips = truth_for(found.task, read_split(dataset, Path(root), split))
+    if warn is not None:
+        for line in doubts_of(chips):
+            warn(line)
     used = found.threshold if threshold is None else threshold
     prefilter = open_prefilter(find_bundle(model)) if filter else None
     through = None if prefilter is None else passing(prefilter, chips)

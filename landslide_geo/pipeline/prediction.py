@@ -119,7 +119,7 @@ def predict_chips(
             _write_masks(out, ids, masks)
         else:
             write_text(out, csv_text(("ID", "label"), zip(ids, map(int, positive), strict=True)))
-    told = () if doubts is None else tuple(doubts.lines())
+    told = () if doubts is None else tuple(doubts.lines(str(root)))
     share = share_filtered(np.concatenate(passed)) if passed else None
     return Predicted(len(ids), sum(positive), float(np.mean([spread for _, spread in rows])), share, told)
 

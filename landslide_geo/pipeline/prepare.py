@@ -19,6 +19,7 @@ from landslide_geo.chips import (
     zindi,
 )
 from landslide_geo.chips.collection import Collection
+from landslide_geo.chips.doubts import Doubts, noting
 from landslide_geo.config import SpeckleKind
 from landslide_geo.errors import DatasetError, ParameterError, SourceNotFoundError
 from landslide_geo.files import replacing_folder
@@ -81,6 +82,7 @@ def prepare_dataset(
     share: float | None = None,
     clouds: float | None = None,
     overwrite: bool = False,
+    warn: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Write the chips of a dataset; ``out`` holds a store for each split, complete or not there.
 
@@ -101,6 +103,7 @@ def prepare_dataset(
         share: of the chips that hold a landslide, roughly.
         clouds: share of the sky that is cloudy, roughly.
         overwrite: replace chips that are there.
+        warn: called with each line of what is doubtful about the chips of a store, at the end.
 
     Returns:
         ``out`` and, by split, counts: ``chips``, ``landslide`` and ``left_out``.
@@ -124,15 +127,22 @@ def prepare_dataset(
     default = _SIMULATED_SEED if name in _OF_NOTHING else _SEED
     found = DATASETS[name](*source, seed=default if seed is None else seed, **options)
     told: dict[str, Any] = {"out": str(target)}
+    doubtful: list[str] = []
     with replacing_folder(target, overwrite=overwrite) as made:
         for split, entries in found.splits.items():
             counts = {"chips": 0, "landslide": 0, "left_out": 0}
-            store.write(made / f"{split}.zarr", counted(found.batches(split, labels=labels), counts))
+            doubts = Doubts(found.bands, found.units)
+            parts = noting(found.batches(split, labels=labels), doubts)
+            store.write(made / f"{split}.zarr", counted(parts, counts))
+            doubtful += doubts.lines(str(target / f"{split}.zarr"))
             counts["left_out"] = len(entries) - counts["chips"]
             if entries:
                 told[split] = counts
         if not any(made.iterdir()):
             raise DatasetError(f"{root or name}: holds no chip that can be used (docs/datasets.md)")
+    if warn is not None:
+        for line in doubtful:
+            warn(line)
     return told
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from landslide_geo.chips.augment import TTA_SYMMETRIES
+from landslide_geo.chips.doubts import doubts_of
 from landslide_geo.chips.split import Split
 from landslide_geo.chips.splits import SPLITS
 from landslide_geo.config import StretchParams, TrainParams, first_problem, validated
@@ -58,6 +59,7 @@ _RULE: Final = "red_minus_green"
 def train_model(
     data: str | Path, out: str | Path, *, negatives: str | Path | None = None, params: TrainParams, resume: bool = True,
     report: Callable[[dict[str, float]], None] | None = None, options: str = "",
+    warn: Callable[[str], None] | None = None,
 ) -> Bundle:  # fmt: skip
     """Train a network on chips and write it as a bundle that decides nothing yet.
 
@@ -71,6 +73,7 @@ def train_model(
         resume: go on where a run with the same chips and parameters was killed.
         report: called with what is known of each epoch; a function by name where several devices train.
         options: of ``landslide train`` beside folders, for the command that the bundle names.
+        warn: called with each line of what is doubtful about a store of chips, before training begins.
 
     Raises:
         DatasetError: the chips do not fit together, there are none, or a fold has landslides only or none.
@@ -80,10 +83,10 @@ def train_model(
     """
     data, out = Path(data), Path(out).absolute()
     require_bundle_or_nothing(out)  # now, not after hours
-    training, validation = _labelled(data, params)
+    training, validation = _labelled(data, params, warn)
     hard = None
     if negatives is not None:
-        read = Split.read(Path(negatives) / "train.zarr").taking(training.bands).seen_by(training.sensors)
+        read = _read(Path(negatives) / "train.zarr", warn).taking(training.bands).seen_by(training.sensors)
         hard = truth_for(task(params.architecture), read)
     if params.architecture in NEED_CHANNELS and isinstance(params.normalisation, StretchParams):
         raise ParameterError(
@@ -231,16 +234,25 @@ def write_result(path: Path, values: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(values, indent=2, ensure_ascii=False))
 
 
-def _labelled(data: Path, params: TrainParams) -> tuple[Split, Split]:
+def _read(path: Path, warn: Callable[[str], None] | None) -> Split:
+    """The chips of a store; what is doubtful about them is told."""
+    found = Split.read(path)
+    if warn is not None:
+        for line in doubts_of(found):
+            warn(line)
+    return found
+
+
+def _labelled(data: Path, params: TrainParams, warn: Callable[[str], None] | None = None) -> tuple[Split, Split]:
     """Chips to train and to validate on, with the truth that the architecture is about."""
     about = task(params.architecture)
-    training = truth_for(about, Split.read(data / "train.zarr"))
+    training = truth_for(about, _read(data / "train.zarr", warn))
     if params.bands is not None:
         training = training.taking(params.bands)
     may_miss = missable(params, params.normalisation, training.bands)
     training = training.seen_by(may_miss)
     if params.fold is None:
-        validation = truth_for(about, Split.read(data / "validation.zarr").taking(training.bands))
+        validation = truth_for(about, _read(data / "validation.zarr", warn).taking(training.bands))
         return training, validation.seen_by(may_miss)
     of = folds_of(
         training, folds=params.folds, seed=params.fold_seed, both=about == "classification",
