@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -121,7 +122,7 @@ def zonal(
         source = sources[0]
         shapes = polygons.to_crs(source.crs) if polygons.crs != source.crs else polygons
         rasters = [
-            RasterioRasterSource(each, band, name=f"raster{number}band{band}")
+            (_Floating if np.isnan(unknown) else RasterioRasterSource)(each, band, name=f"raster{number}band{band}")
             for number, each in enumerate(sources)
             for band in bands
         ]
@@ -150,6 +151,18 @@ def _cells(rasters: Sequence[RasterioRasterSource], shapes: NDArray[np.object_],
         coverage=np.concatenate(table[f"{names[0]}coverage"].to_list()).astype(np.float64),
         values=np.stack([np.concatenate(table[f"{name}values"].to_list()).astype(np.float64) for name in names]),
     )
+
+
+class _Floating(RasterioRasterSource):
+    """Whole numbers as floating point ones: among them there is no NaN for what is unknown."""
+
+    def nodata_value(self) -> float | None:
+        nodata = super().nodata_value()
+        return None if nodata is None else float(nodata)
+
+    def read_window(self, x0: int, y0: int, nx: int, ny: int) -> NDArray[np.floating[Any]]:
+        values = super().read_window(x0, y0, nx, ny)
+        return values if np.issubdtype(values.dtype, np.floating) else values.astype(np.float64)
 
 
 class _Outlines(FeatureSource):

@@ -49,6 +49,16 @@ def test_zonal_statistics_weigh_pixels_by_their_share(tmp_path: Path) -> None:
     assert measure.zonal(raster, half.iloc[:0], mean_max_count).shape == (0, 3)
 
 
+@pytest.mark.parametrize("kind", ["uint8", "int16"])
+def test_zonal_statistics_of_whole_numbers(tmp_path: Path, kind: str) -> None:
+    values = np.arange(16, dtype=kind).reshape(4, 4)
+    half = gpd.GeoSeries([shapely.box(LEFT + 5, TOP - 10, LEFT + 20, TOP)], crs=CRS)
+    wanted = pytest.approx([(0.5 * 0 + 1 * 1) / 1.5, 1, 1.5])
+    assert measure.zonal(write(tmp_path / "r.tif", values), half, mean_max_count)[0].tolist() == wanted
+    known = write(tmp_path / "n.tif", values, nodata=0)
+    assert measure.zonal(known, half, mean_max_count)[0].tolist() == pytest.approx([1, 1, 1]), "nodata does not count"
+
+
 def test_zonal_statistics_of_another_crs_and_of_nothing(tmp_path: Path) -> None:
     raster = write(tmp_path / "r.tif", np.full((8, 8), 7, dtype=np.float32), nodata=-1.0)
     near = gpd.GeoSeries([shapely.box(LEFT + 20, TOP - 40, LEFT + 40, TOP - 20)], crs=CRS).to_crs(4326)
