@@ -156,6 +156,9 @@ def cross(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Markdown to write, and JSON beside it.")],
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="Of the folders of chips.")] = "test",
+    no_filter: Annotated[
+        bool, typer.Option("--no-filter", help="Do not ask the models' filters before their networks.")
+    ] = False,
 ) -> None:
     """Score several models on several datasets: a Markdown table of F1, IoU and AUC.
 
@@ -167,7 +170,9 @@ def cross(
     from landslide_geo.pipeline.cross import cross_evaluate, cross_table, figures_path, write_cross
 
     figures_path(out)
-    found = cross_evaluate(models, chips, split=split, report=lambda *pair: typer.echo(" on ".join(pair), err=True))
+    found = cross_evaluate(
+        models, chips, split=split, report=lambda *pair: typer.echo(" on ".join(pair), err=True), filter=not no_filter
+    )
     beside = write_cross(out, found)
     typer.echo(cross_table(found) + "\n")
     typer.echo(f"{out}\n{beside}")

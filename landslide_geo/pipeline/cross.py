@@ -10,11 +10,12 @@ from typing import Any, Final
 from landslide_geo.chips.split import Split
 from landslide_geo.errors import DatasetError, OutputError, ParameterError
 from landslide_geo.files import write_text
-from landslide_geo.models import Ensemble, Model, load_simplest
-from landslide_geo.pipeline.evaluation import CHIPS, read_split
+from landslide_geo.models import Ensemble, Model, find_bundle, load_simplest
+from landslide_geo.models.prefilter import Prefilter, open_prefilter
+from landslide_geo.pipeline.evaluation import CHIPS, read_split, share_filtered
 from landslide_geo.pipeline.figures import labels
 from landslide_geo.pipeline.training import write_result
-from landslide_geo.training.evaluate import score
+from landslide_geo.training.evaluate import passing, score, truth_for
 
 #: Marks in the table, and what they mean.
 _MARKS: Final = {
@@ -30,8 +31,9 @@ def cross_evaluate(
     *,
     split: str = "test",
     report: Callable[[str, str], None] | None = None,
+    filter: bool = True,
 ) -> dict[str, Any]:
-    """Score every model on every dataset, each at its own threshold and with its own symmetries.
+    """Score every model on every dataset, each at its own threshold, with its own symmetries and through its filter.
 
     Args:
         models: names of shipped bundles, or folders of bundles or ensembles.
@@ -39,20 +41,23 @@ def cross_evaluate(
             that is wanted.
         split: of the folders.
         report: called with a model and a dataset before they are scored.
+        filter: ask the filters in the models' folders, where there are any: what they do not let pass is 0.
 
     Returns:
         ``datasets`` and ``models``, and ``cells``, one for each pair: ``model``, ``dataset``, ``known`` (what the model
         knew of the dataset: one of ``training chips``, ``trained``, ``calibrated``, or nothing), and either ``scores``
-        or what is in their place: ``missing`` bands, or units that do not fit (``refused``).
+        or what is in their place: ``missing`` bands, or units that do not fit (``refused``). With a filter also the
+        share of the chips that it kept from the model (``filtered``).
 
     Raises:
-        BundleError: there is no such model.
+        BundleError: there is no such model, or its filter is broken.
         DatasetError: there are no such chips.
         ParameterError: a model or a dataset is given twice, or none.
     """
     if not models or not chips:
         raise ParameterError("a table needs a model and a dataset at least; give --model and --chips")
     loaded = [load_simplest(name) for name in models]
+    filters = [open_prefilter(find_bundle(name)) if filter else None for name in models]
     # Read once, before anything is scored: a wrong path is told at once.
     read = [_chips(Path(path), split) for path in chips]
     _refuse_twice([model.sha256 for model in loaded], models, "model")
@@ -60,11 +65,12 @@ def cross_evaluate(
     rows = labels([model.name for model in loaded], models)
     columns = labels([f"{Path(found.name).parent.name} {Path(found.name).stem}" for found in read], chips)
     cells = []
-    for row, model in zip(rows, loaded, strict=True):
+    for row, model, prefilter in zip(rows, loaded, filters, strict=True):
         for column, found in zip(columns, read, strict=True):
             if report is not None:
                 report(row, column)
-            cells.append({"model": row, "dataset": column, "known": _known(model, found), **_scored(model, found)})
+            known = _known(model, found)
+            cells.append({"model": row, "dataset": column, "known": known, **_scored(model, found, prefilter)})
     return {
         "models": [
             {
@@ -126,6 +132,9 @@ def cross_table(found: dict[str, Any]) -> str:
         name = model["name"] + (" (of simulated chips)" if model["simulated"] else "")
         lines.append(f"| {name} | " + " | ".join(row) + " |")
     notes = ["F1 / IoU / AUC of all pixels of a dataset, each model at its own threshold."]
+    if filtered := [cell for cell in cells.values() if "filtered" in cell]:
+        asked = ", ".join(dict.fromkeys(cell["model"] for cell in filtered))
+        notes.append(f"Chips that the filter of {asked} does not let pass count as free of landslides.")
     notes += [
         f"{mark} {meaning}." for name, (mark, meaning) in _MARKS.items()
         if any(cell["known"] == name and "scores" in cell for cell in cells.values())
@@ -133,7 +142,7 @@ def cross_table(found: dict[str, Any]) -> str:
     if any(one["simulated"] for one in (*found["datasets"], *found["models"])):
         notes.append("**Simulated chips are of no real ground: figures of them say nothing about real landslides.**")
     refused = [cell["refused"] for cell in cells.values() if "refused" in cell]
-    notes += [f"Units do not fit: {text}." for text in refused]
+    notes += [f"Not as the model takes them: {text}." for text in refused]
     return "\n".join([*lines, "", "  \n".join(notes)])
 
 
@@ -147,18 +156,22 @@ def _cell(cell: dict[str, Any]) -> str:
     if "missing" in cell:
         return f"lacks {', '.join(cell['missing'])}"
     if "refused" in cell:
-        return "other units"
+        return "other values"
     values = [cell["scores"][name] for name in ("f1", "iou", "auc")]
     told = " / ".join("–" if value is None else f"{value:.3f}" for value in values)
     return f"{told} {_MARKS[cell['known']][0]}" if cell["known"] else told
 
 
-def _scored(model: Model | Ensemble, chips: Split) -> dict[str, Any]:
+def _scored(model: Model | Ensemble, chips: Split, prefilter: Prefilter | None) -> dict[str, Any]:
     if missing := [name for name in model.bands if name not in chips.bands]:
         return {"missing": missing}
     try:
-        return {"scores": score(model, chips).to_json()}
-    except ParameterError as error:  # bands are there, their units are not the model's
+        if prefilter is None:
+            return {"scores": score(model, chips).to_json()}
+        own = truth_for(model.task, chips)
+        through = passing(prefilter, own)
+        return {"scores": score(model, own, through=through).to_json(), "filtered": share_filtered(through)}
+    except ParameterError as error:  # bands are there, their units or the filter of radar are not the model's
         return {"refused": str(error)}
 
 

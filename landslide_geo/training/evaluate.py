@@ -251,11 +251,12 @@ def probabilities(
 
 
 def histogram_of(
-    model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None
-) -> Histogram:
+    model: Model | Ensemble, chips: Split, *, tta: int | None = None, prior: float | None = None,
+    through: Passing | None = None,
+) -> Histogram:  # fmt: skip
     """Histogram of calibrated probabilities over all valid pixels; arguments as of `probabilities`."""
     histogram = Histogram()
-    for own in histograms_of(model, chips, tta=tta, prior=prior):
+    for own in histograms_of(model, chips, tta=tta, prior=prior, through=through):
         histogram.include(own)
     return histogram
 
@@ -283,10 +284,10 @@ def histograms_of(
 
 def score(
     model: Model | Ensemble, chips: Split, *, tta: int | None = None, threshold: float | None = None,
-    prior: float | None = None,
+    prior: float | None = None, through: Passing | None = None,
 ) -> Scores:  # fmt: skip
     """Scores on chips, at the model's own threshold and with its own symmetries unless said."""
-    histogram = histogram_of(model, chips, tta=tta, prior=prior)
+    histogram = histogram_of(model, chips, tta=tta, prior=prior, through=through)
     return Scores.of(histogram, threshold=model.threshold if threshold is None else threshold, patches=len(chips))
 
 

@@ -90,10 +90,10 @@ def test_the_table_says_all_of_it(crossed: dict) -> None:
     assert "‡‡" in own
     assert "†" not in rule
     assert "lacks pre_red, pre_nir, nir" in rdndvi
-    assert "other units" in rdndvi
+    assert "other values" in rdndvi
     assert rdndvi.startswith("| rdndvi (of simulated chips) |")
     for note in ("‡ other chips of a dataset", "† a dataset that", "Simulated chips are of no real ground",
-                 "Units do not fit: model 'rdndvi' takes pre_red"):  # fmt: skip
+                 "Not as the model takes them: model 'rdndvi' takes pre_red"):  # fmt: skip
         assert note in table
 
 

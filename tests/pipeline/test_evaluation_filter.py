@@ -20,6 +20,7 @@ from landslide_geo.config import FixedParams, PrefilterParams, TrainParams
 from landslide_geo.errors import ParameterError
 from landslide_geo.models import build, find_bundle, load_model
 from landslide_geo.models.prefilter import Prefilter, add_prefilter
+from landslide_geo.pipeline.cross import cross_evaluate, cross_table
 from landslide_geo.pipeline.evaluation import evaluate_model
 from landslide_geo.pipeline.prefilter import train_prefilter
 from landslide_geo.training.evaluate import answer, passing
@@ -121,3 +122,18 @@ def test_a_chip_of_which_nothing_is_known_passes_and_other_units_are_refused(fol
     assert passing(found, replace(some, images=images))[1]
     with pytest.raises(ParameterError, match=r"takes red in digital number; .* has it in reflectance; .*--no-filter"):
         passing(found, replace(some, units=("reflectance",) * 3))
+
+
+def test_the_table_of_models_and_datasets_asks_it_too(folder: Path) -> None:
+    models, chips = [folder / "rule", "red_minus_green"], [folder / "chips"]
+    own, plain = cross_evaluate(models, chips)["cells"]
+    alone = evaluate_model(folder / "rule", dataset="chips", root=folder / "chips", split="test").metrics
+    assert own["filtered"] == alone["filtered"] > 0
+    assert own["scores"] == {name: alone[name] for name in own["scores"]}
+    assert "filtered" not in plain
+    without, _ = cross_evaluate(models, chips, filter=False)["cells"]
+    assert without["scores"] == plain["scores"]
+    assert "filtered" not in without
+    found = cross_evaluate(models, chips)
+    assert "Chips that the filter of red_minus_green (" in cross_table(found)
+    assert "the filter" not in cross_table(cross_evaluate(models, chips, filter=False))
