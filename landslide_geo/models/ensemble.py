@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,11 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from landslide_geo.bands import is_radar
 from landslide_geo.config import SpeckleParams, first_problem
-from landslide_geo.errors import BundleError, OutputError
+from landslide_geo.errors import BundleError
+from landslide_geo.files import replacing_folder
 from landslide_geo.models.bundle import CARD, find_bundle, list_bundles
 from landslide_geo.models.manifest import MANIFEST, SCHEMA_VERSION, Task, Threshold
 from landslide_geo.models.model import Model, open_model
-from landslide_geo.models.prefilter import add_prefilter, prefilter_files, remove_prefilter, require_bands
+from landslide_geo.models.prefilter import FILES, add_prefilter, prefilter_files, require_bands
 from landslide_geo.models.receptive_field import DeviceKind
 from landslide_geo.models.voting import FloatArray, Settle, settled
 
@@ -225,10 +226,10 @@ def load_simplest(name_or_dir: str | os.PathLike[str] = "default") -> Model | En
 def save_ensemble(
     directory: str | os.PathLike[str], manifest: EnsembleManifest, *, prefilter: str | os.PathLike[str] | None = None
 ) -> Ensemble:
-    """Write an ensemble's ``bundle.json`` and read it back with its members; where that fails an older one stays.
+    """Write an ensemble's folder and read it back with its members; where that fails an older one stays as it was.
 
     Args:
-        directory: folder to write.
+        directory: folder to write. One that is there is replaced at once; what else lies in it, members perhaps, stays.
         manifest: what to say.
         prefilter: folder of a filter to copy in; none leaves the ensemble without one. Those of members play no part.
 
@@ -248,26 +249,29 @@ def save_ensemble(
         bands = [band for one in own for band in one.bands]
         gsd_m = max(one.gsd_m[0] for one in own), min(one.gsd_m[1] for one in own)
         require_bands(Path(prefilter), bands, gsd_m=gsd_m, of=manifest.name, speckle=speckle)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # A member may lie in the ensemble's own folder, so that this is not replaced as a whole where it is there.
-        there = target.is_dir()
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target if there else target.parent) as folder:
-            made = Path(folder) / "ensemble"
-            made.mkdir()
-            (made / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            if prefilter is not None:
-                add_prefilter(made, Path(prefilter))
-            if not there:
-                made.replace(target)
-            else:
-                for path in (*prefilter_files(made), made / MANIFEST):
-                    path.replace(target / path.name)
-        if prefilter is None:
-            remove_prefilter(target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another folder") from None
+    with replacing_folder(target, overwrite=True) as made:
+        if target.is_dir():
+            shutil.copytree(
+                target, made, symlinks=True, ignore=_replaced(target), copy_function=_linked, dirs_exist_ok=True
+            )
+        (made / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        if prefilter is not None:
+            add_prefilter(made, Path(prefilter))
     return load_ensemble(target)
+
+
+def _replaced(target: Path) -> Callable[[str, list[str]], set[str]]:
+    """What of an ensemble's folder is written anew, as `shutil.copytree` asks for it."""
+    own = {MANIFEST, *FILES}
+    return lambda folder, names: own & set(names) if Path(folder) == target else set()
+
+
+def _linked(source: str, target: str) -> None:
+    """A file under another name: weights of members are not written twice, where the file system can do that."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def is_ensemble(directory: Path) -> bool:

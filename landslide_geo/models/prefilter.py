@@ -266,12 +266,6 @@ def add_prefilter(folder: Path, source: Path) -> None:
             part.chmod(0o644)
 
 
-def remove_prefilter(folder: Path) -> None:
-    """Remove the filter that a bundle's folder holds, if it does."""
-    for name in reversed(FILES):
-        (folder / name).unlink(missing_ok=True)
-
-
 def _read(path: Path, manifest: PrefilterManifest) -> Booster:
     import xgboost
 

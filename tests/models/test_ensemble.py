@@ -69,3 +69,20 @@ def test_an_ensemble_of_ensembles_is_refused_and_a_model_is_not_overwritten(tmp_
     (tmp_path / "model" / MANIFEST).write_text("{}")
     with pytest.raises(BundleError, match="model of its own"):
         save_ensemble(tmp_path / "model", manifest(("default", 1)))
+
+
+def test_a_folder_is_replaced_at_once_and_its_members_stay(tmp_path, monkeypatch):
+    folder = tmp_path / "both"
+    shutil.copytree(find_bundle("red_minus_green"), folder / "members/rule")
+    (folder / "members/link").symlink_to("rule")
+    first = save_ensemble(folder, manifest(("members/rule", 1)))
+    before = {path: path.stat().st_ino for path in (folder / "members/rule").iterdir()}
+    other = save_ensemble(folder, manifest(("default", 0.5), ("members/link", 0.5)))
+    assert other.sha256 != first.sha256
+    assert len(other.models) == 2
+    assert {path: path.stat().st_ino for path in (folder / "members/rule").iterdir()} == before, "not written again"
+    assert sorted(path.name for path in folder.iterdir()) == ["bundle.json", "members"]
+    assert (folder / "members/link").is_symlink()
+    monkeypatch.setattr("os.link", lambda *_, **__: (_ for _ in ()).throw(OSError(95, "Operation not supported")))
+    assert save_ensemble(folder, manifest(("members/rule", 1))).sha256 == first.sha256, "by copies then"
+    assert [path.name for path in tmp_path.iterdir()] == ["both"]
