@@ -38,6 +38,10 @@ def evaluate(
     no_filter: Annotated[
         bool, typer.Option("--no-filter", help="Do not ask the model's filter before the network.")
     ] = False,
+    compare_filter: Annotated[
+        bool,
+        typer.Option("--compare-filter", help="Score without the model's filter too, and measure what it saves."),
+    ] = False,
 ) -> None:
     """Score a model on a labelled dataset.
 
@@ -51,7 +55,7 @@ def evaluate(
     with plots_folder(plots, EVALUATED) as folder:
         found = evaluate_model(
             model, dataset=dataset, root=root, split=split, tta=tta, threshold=threshold, prior=prior,
-            decision=calibration, filter=not no_filter, warn=warn,
+            decision=calibration, filter=not no_filter, warn=warn, compare_filter=compare_filter,
         )  # fmt: skip
         metrics = found.metrics
         if folder is not None:
@@ -65,4 +69,10 @@ def evaluate(
         f"precision {metrics['precision']:.3f}, recall {metrics['recall']:.3f} "
         f"at {metrics['threshold']:g} ({metrics['n']:,} {metrics['unit']}s{simulated}){filtered}"
     )
+    if "filter_saves" in metrics:
+        own, every = (metrics["filter_saves"][name] for name in ("with_filter", "without_filter"))
+        typer.echo(
+            f"with the filter {own['seconds']:g} s, {own['energy_wh']:g} Wh, f1 {own['f1']:.3f}; without it "
+            f"{every['seconds']:g} s, {every['energy_wh']:g} Wh, f1 {every['f1']:.3f}"
+        )
     typer.echo(str(out))

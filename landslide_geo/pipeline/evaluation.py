@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from landslide_geo.chips.doubts import doubts_of
 from landslide_geo.chips.split import Split
-from landslide_geo.errors import DatasetError, ParameterError
+from landslide_geo.config import TrainParams
+from landslide_geo.errors import DatasetError, MissingExtraError, ParameterError
 from landslide_geo.models import Ensemble, Model, find_bundle, load_simplest
 from landslide_geo.models.prefilter import open_prefilter
 from landslide_geo.pipeline.prepare import DATASETS
@@ -20,6 +21,7 @@ from landslide_geo.training.evaluate import (
     Scores,
     histograms_of,
     passing,
+    probabilities,
     require_symmetries,
     truth_for,
 )
@@ -29,6 +31,10 @@ from landslide_geo.training.metrics import Counts, Histogram, by_cloud_cover
 CHIPS: Final = "chips"
 #: Draws splits that are not published, as in ``landslide prepare``.
 _SEED: Final = 42
+
+
+#: Histogram of all chips, counts of each, and which passed.
+_Asked = tuple[Histogram, list[Counts], Passing | None]
 
 
 class Evaluation(NamedTuple):
@@ -63,6 +69,7 @@ def evaluate_model(
     decision: str | Path | None = None,
     filter: bool = True,
     warn: Callable[[str], None] | None = None,
+    compare_filter: bool = False,
 ) -> Evaluation:
     """Score a model or an ensemble.
 
@@ -77,10 +84,12 @@ def evaluate_model(
         decision: file of ``landslide calibrate`` whose calibration and threshold take the place of the model's own.
         filter: ask the filter in the model's folder, where there is one: what it does not let pass is 0.
         warn: called with each line of what is doubtful about the chips.
+        compare_filter: ask the model with its filter and without, and tell what either took: ``filter_saves``.
 
     Raises:
         BundleError: there is no such model, or its filter is broken.
         DatasetError: no such dataset or split, or the folder is not laid out as the dataset is.
+        MissingExtraError: what the filter saves is to be measured, and codecarbon is not installed.
         ParameterError: the model takes other bands or units, or an option is out of range.
     """
     require_symmetries(tta)
@@ -97,11 +106,28 @@ def evaluate_model(
             warn(line)
     used = found.threshold if threshold is None else threshold
     prefilter = open_prefilter(find_bundle(model)) if filter else None
-    through = None if prefilter is None else passing(prefilter, chips)
-    histogram, each = Histogram(), []
-    for own in histograms_of(found, chips, tta=tta, prior=prior, through=through):
-        histogram.include(own)
-        each.append(own.at(used))
+    if compare_filter and prefilter is None:
+        raise ParameterError(
+            f"{model}: {'its filter is not asked' if not filter else 'has no filter'}, so there is nothing to compare; "
+            f"leave out {'--no-filter' if not filter else '--compare-filter'}"
+        )
+
+    def asked(through_it: bool) -> _Asked:
+        through = passing(prefilter, chips) if through_it and prefilter is not None else None
+        histogram, each = Histogram(), []
+        for own in histograms_of(found, chips, tta=tta, prior=prior, through=through):
+            histogram.include(own)
+            each.append(own.at(used))
+        return histogram, each, through
+
+    compared: dict[str, Any] = {}
+    if compare_filter:
+        assert prefilter is not None
+        passing(prefilter, chips.at([0]))  # what is loaded when it is first asked is no cost of either way
+        probabilities(found, chips.at([0]), tta=tta, prior=prior)
+        (histogram, each, through), compared = _compared(asked, used)
+    else:
+        histogram, each, through = asked(True)
     seed: Any = (
         [member.manifest.training.seed for member, _ in found.models]
         if isinstance(found, Ensemble)
@@ -123,7 +149,42 @@ def evaluate_model(
         metrics |= {"by_cloud_cover": told} if (told := by_cloud_cover(each, chips.cloud_cover)) else {}
     if through is not None:
         metrics["filtered"] = share_filtered(through)
+    if compared:
+        metrics["filter_saves"] = compared
     return Evaluation(metrics, histogram, chips, found, each, through)
+
+
+def _compared(asked: Callable[[bool], _Asked], threshold: float) -> tuple[_Asked, dict[str, Any]]:
+    """The answers through a filter, and what it saves.
+
+    Returns:
+        The answers; and ``with_filter`` and ``without_filter`` (``seconds``, ``energy_wh`` of the whole machine, that
+        of the filter included, ``f1`` and ``recall``), ``energy_share``, ``seconds_share`` and ``wh_per_1000_chips``:
+        what is saved.
+
+    Raises:
+        MissingExtraError: codecarbon is not installed.
+    """
+    try:
+        from landslide_geo.training.energy import Meter, measured
+    except ImportError as error:
+        raise MissingExtraError(
+            f"what a filter saves is measured with {error.name}; install it with: pip install 'landslide-geo[train]'"
+        ) from None
+    meter = Meter(TrainParams().country)
+    try:
+        own, cost = measured(meter, lambda: asked(True))
+        every, whole = measured(meter, lambda: asked(False))
+    finally:
+        meter.stop()
+    told: dict[str, Any] = {}
+    for name, said, spent in (("with_filter", own, cost), ("without_filter", every, whole)):
+        counts = said[0].at(threshold)
+        told[name] = spent | {"f1": round(counts.f1, 5), "recall": round(counts.recall, 5)}
+    for name in ("seconds", "energy_wh"):
+        told[f"{name.partition('_')[0]}_share"] = round(1 - cost[name] / whole[name], 4) if whole[name] else None
+    told["wh_per_1000_chips"] = round(1000 * (whole["energy_wh"] - cost["energy_wh"]) / max(len(own[1]), 1), 6)
+    return own, told
 
 
 def share_filtered(through: Passing) -> float:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from codecarbon import OfflineEmissionsTracker
 from codecarbon.output import BaseOutput, EmissionsData
+
+_Result = TypeVar("_Result")
 
 #: Seconds between measurements of power.
 _INTERVAL = 15
@@ -54,6 +58,19 @@ class Meter:
     def stop(self) -> None:
         """End measuring."""
         self._tracker.stop()
+
+
+def measured(meter: Meter, work: Callable[[], _Result]) -> tuple[_Result, dict[str, float]]:
+    """What some work gives, and what it took.
+
+    Returns:
+        The result, and ``seconds`` and ``energy_wh``.
+    """
+    meter.read()
+    started = time.monotonic()
+    result = work()
+    seconds = time.monotonic() - started
+    return result, {"seconds": round(seconds, 3), "energy_wh": round(1000 * meter.read().energy_kwh, 6)}
 
 
 class _Reading(BaseOutput):

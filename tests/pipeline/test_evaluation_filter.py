@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from landslide_geo.models.prefilter import Prefilter, add_prefilter
 from landslide_geo.pipeline.cross import cross_evaluate, cross_table
 from landslide_geo.pipeline.evaluation import evaluate_model
 from landslide_geo.pipeline.prefilter import train_prefilter
+from landslide_geo.training.energy import Meter, measured
 from landslide_geo.training.evaluate import answer, passing
 from landslide_geo.training.package import draft
 
@@ -137,3 +139,45 @@ def test_the_table_of_models_and_datasets_asks_it_too(folder: Path) -> None:
     found = cross_evaluate(models, chips)
     assert "Chips that the filter of red_minus_green (" in cross_table(found)
     assert "the filter" not in cross_table(cross_evaluate(models, chips, filter=False))
+
+
+def test_what_it_saves_is_measured(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = ["evaluate", "--model", str(folder / "classifier"), "--dataset", "chips", "--root", str(folder / "chips"),
+            "--out", str(tmp_path / "m.json")]  # fmt: skip
+    assert run([*base, "--compare-filter"]) == 0
+    assert "with the filter" in capsys.readouterr().out
+    compared = json.loads((tmp_path / "m.json").read_text())
+    saves = compared.pop("filter_saves")
+    assert run(base) == 0
+    alone = json.loads((tmp_path / "m.json").read_text())
+    assert compared == alone, "what else is told does not change"
+    assert run([*base, "--no-filter"]) == 0
+    without = json.loads((tmp_path / "m.json").read_text())
+    for name, told in (("with_filter", alone), ("without_filter", without)):
+        assert (saves[name]["f1"], saves[name]["recall"]) == (told["f1"], told["recall"])
+        assert saves[name]["seconds"] > 0
+        assert saves[name]["energy_wh"] > 0
+    own, every = saves["with_filter"], saves["without_filter"]
+    assert saves["energy_share"] == pytest.approx(1 - own["energy_wh"] / every["energy_wh"], abs=1e-4)
+    assert saves["seconds_share"] == pytest.approx(1 - own["seconds"] / every["seconds"], abs=1e-4)
+    assert saves["wh_per_1000_chips"] == pytest.approx((every["energy_wh"] - own["energy_wh"]) * 1000 / 80, rel=1e-3)
+    capsys.readouterr()
+    for options, complaint in (
+        (["--compare-filter", "--no-filter"], "leave out --no-filter"),
+        (["--compare-filter", "--model", "red_minus_green"], "has no filter"),
+    ):
+        assert run([*base, *options, "--out", str(tmp_path / "no.json")]) == 2
+        assert complaint in capsys.readouterr().err
+    assert not (tmp_path / "no.json").exists()
+
+
+def test_work_costs_time_and_energy() -> None:
+    meter = Meter("DEU")
+    try:
+        result, short = measured(meter, lambda: time.sleep(0.1) or 7)
+        _, long = measured(meter, lambda: time.sleep(1.0))
+    finally:
+        meter.stop()
+    assert result == 7
+    assert 0.1 <= short["seconds"] < 1.0 <= long["seconds"]
+    assert 0 < short["energy_wh"] < long["energy_wh"]
