@@ -9,11 +9,11 @@ import typer
 
 
 def profile(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="smoke, sensors, cpu, bijie, gpu or zindi.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="smoke, sensors, fused, cpu, bijie, gpu or zindi.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write.")] = Path("params.yaml"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace parameters that were edited.")] = False,
 ) -> None:
-    """Write the parameters of `dvc repro`: smoke or sensors (simulated), cpu or bijie (on real data), gpu or zindi.
+    """Write the parameters of `dvc repro`: smoke, sensors or fused (simulated), cpu or bijie (real data), gpu or zindi.
 
     Example: landslide profile smoke && dvc repro
     """

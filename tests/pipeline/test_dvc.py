@@ -119,7 +119,7 @@ def test_repro_of_the_smoke_profile_goes_from_nothing_to_polygons(checkout):
 
 def test_profiles_are_whole_and_edited_parameters_are_not_lost(tmp_path, capsys):
     out = tmp_path / "params.yaml"
-    for name in ("smoke", "sensors", "cpu", "bijie", "gpu", "zindi"):
+    for name in ("smoke", "sensors", "fused", "cpu", "bijie", "gpu", "zindi"):
         assert run(["profile", name, "--out", str(out)]) == 0
         params = load_params(out)
         assert params.profile == name
@@ -146,7 +146,7 @@ def test_profiles_are_whole_and_edited_parameters_are_not_lost(tmp_path, capsys)
     assert out.read_text().endswith("# mine\n")
     assert run(["profile", "smoke", "--out", str(out), "--overwrite"]) == 0
     assert run(["profile", "tpu", "--out", str(out)]) == 2
-    assert "no profile 'tpu'; there are: bijie, cpu, gpu, sensors, smoke, zindi" in capsys.readouterr().err
+    assert "no profile 'tpu'; there are: bijie, cpu, fused, gpu, sensors, smoke, zindi" in capsys.readouterr().err
     assert (ROOT / "params.yaml").read_text() == (ROOT / "landslide_geo/config/profiles/smoke.yaml").read_text()
 
 
