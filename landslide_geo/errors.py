@@ -71,6 +71,10 @@ class FetchError(LandslideError, ConnectionError):
     """Sample data could be had neither from a mirror nor from the network."""
 
 
+class NoAcquisitionError(LandslideError, LookupError):
+    """A catalogue has nothing of an area and dates that may be taken."""
+
+
 class ChecksumError(LandslideError, ValueError):
     """A downloaded or mirrored file is not the one that is registered."""
 

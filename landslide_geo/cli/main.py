@@ -23,6 +23,7 @@ from landslide_geo.cli import (
     explain,
     export,
     fetch,
+    ingest,
     models,
     predict_chips,
     prefilter,
@@ -73,6 +74,7 @@ def _root(
 
 for name, function in (
     ("fetch", fetch.fetch),
+    ("ingest", ingest.ingest),
     ("scan", scan.scan),
     ("vectorize", vectorize.vectorize),
     ("compare", compare.compare),
@@ -142,7 +144,7 @@ def _interrupted(arguments: list[str]) -> str:
     command = next((argument for argument in arguments if not argument.startswith("-")), "")
     how = {
         "scan": "run the same command with --resume to go on",
-        **dict.fromkeys(("fetch", "train", "demo"), "run the same command again to go on"),
+        **dict.fromkeys(("fetch", "ingest", "train", "demo"), "run the same command again to go on"),
     }.get(command)
     return f"interrupted; {how}" if how else "interrupted"
 

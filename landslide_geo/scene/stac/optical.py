@@ -1,0 +1,153 @@
+"""Optical acquisitions of one date, block by block: reflectance as it is stored, and visibility."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pystac
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from landslide_geo.scene import landsat, sentinel2
+from landslide_geo.scene.composite import mosaic
+from landslide_geo.scene.folder import stored_reflectance
+from landslide_geo.scene.grid import Block
+from landslide_geo.scene.sentinel2 import Offset
+from landslide_geo.scene.stac.access import Access
+from landslide_geo.scene.stac.load import Asset, load
+from landslide_geo.scene.stac.search import Acquisition, baseline
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+ByteArray = NDArray[np.uint8]
+ShortArray = NDArray[np.uint16]
+
+#: Threads that read the files of one block.
+WORKERS: Final = 4
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a sensor's files are to be read.
+
+    Attributes:
+        classes_name: of its classification.
+        classes_dtype: of that.
+        classes_nodata: of that.
+        classes: classification of an item → `Visibility` codes.
+        reflectance: digital numbers and the item's offset → reflectance, NaN where there is none.
+    """
+
+    classes_name: str
+    classes_dtype: str
+    classes_nodata: int
+    classes: Callable[[NDArray[Any], pystac.Item], ByteArray]
+    reflectance: Callable[[ShortArray, int], NDArray[np.float32]]
+
+
+OPTICAL: Final[Mapping[str, Kind]] = {
+    "s2": Kind(
+        classes_name="SCL",
+        classes_dtype="uint8",
+        classes_nodata=0,
+        classes=lambda scl, item: sentinel2.visibility(scl, baseline=baseline(item)),
+        reflectance=sentinel2.reflectance,
+    ),
+    "landsat": Kind(
+        classes_name="QA_PIXEL",
+        classes_dtype="uint16",
+        classes_nodata=1,
+        classes=lambda qa, item: landsat.visibility(qa),
+        reflectance=lambda numbers, offset: landsat.reflectance(numbers),
+    ),
+}
+
+
+class OpticalDate:
+    """Acquisitions of one date on one grid.
+
+    Args:
+        acquisitions: the better one first.
+        assets: of each acquisition by band and ``classes``, one for each of its items.
+        offsets: of each item by its name, of Sentinel-2.
+        geobox: the grid.
+        access: to the files.
+    """
+
+    def __init__(
+        self,
+        acquisitions: Sequence[Acquisition],
+        assets: Sequence[Mapping[str, Sequence[Asset]]],
+        offsets: Mapping[str, Offset],
+        geobox: GeoBox,
+        access: Access,
+    ) -> None:
+        self.acquisitions = tuple(acquisitions)
+        self._kind = OPTICAL[acquisitions[0].sensor]
+        self._assets, self._offsets, self._geobox, self._access = assets, offsets, geobox, access
+        self._lazy: dict[str, list[da.Array]] = {}
+
+    def classes(self, block: Block) -> ByteArray:
+        """(acquisition, h, w) `Visibility` codes."""
+        kind = self._kind
+        out = []
+        for one, raw in zip(self.acquisitions, self._read("classes", block), strict=True):
+            out.append(
+                mosaic(np.stack([kind.classes(layer, item) for layer, item in zip(raw, one.items, strict=True)]))
+            )
+        return np.stack(out)
+
+    def band(self, name: str, block: Block) -> ShortArray:
+        """(acquisition, h, w) uint16 of a band, as `stored_reflectance` has it."""
+        out = []
+        for one, raw in zip(self.acquisitions, self._read(name, block), strict=True):
+            layers = [
+                stored_reflectance(self._kind.reflectance(layer, self._offset(item)))
+                for layer, item in zip(raw, one.items, strict=True)
+            ]
+            out.append(mosaic(np.stack(layers)))
+        return np.stack(out)
+
+    def _offset(self, item: pystac.Item) -> int:
+        found = self._offsets.get(item.id)
+        return 0 if found is None else found.value
+
+    def _read(self, name: str, block: Block) -> Sequence[NDArray[Any]]:
+        """(item, h, w) of each acquisition."""
+        import dask
+
+        if name not in self._lazy:
+            self._lazy[name] = [self._open(assets[name], name) for assets in self._assets]
+        rows, cols = block.slices
+        parts = [lazy[:, rows, cols] for lazy in self._lazy[name]]
+        done: Sequence[NDArray[Any]] = dask.compute(*parts, scheduler="threads", num_workers=WORKERS)
+        return done
+
+    def _open(self, assets: Sequence[Asset], name: str) -> da.Array:
+        if name == "classes":
+            return load(
+                assets, self._geobox, self._access, dtype=self._kind.classes_dtype, nodata=self._kind.classes_nodata,
+                resampling="nearest",
+            )  # fmt: skip
+        return load(assets, self._geobox, self._access, dtype="uint16", nodata=0, resampling="bilinear")
+
+
+def sun_of(items: Sequence[pystac.Item]) -> tuple[float, float] | None:
+    """Azimuth and altitude of the sun in degrees, the mean of items that tell them; None where none does."""
+    found = []
+    for item in items:
+        own = item.properties
+        azimuth = own.get("view:sun_azimuth", own.get("s2:mean_solar_azimuth"))
+        altitude = own.get("view:sun_elevation")
+        if altitude is None and own.get("s2:mean_solar_zenith") is not None:
+            altitude = 90 - float(own["s2:mean_solar_zenith"])
+        if azimuth is not None and altitude is not None:
+            found.append((np.radians(float(azimuth)), float(altitude)))
+    if not found:
+        return None
+    east, north = (float(np.mean([function(angle) for angle, _ in found])) for function in (np.sin, np.cos))
+    return float(np.degrees(np.arctan2(east, north)) % 360), float(np.mean([altitude for _, altitude in found]))
