@@ -119,6 +119,7 @@ class Scores:
     iou: float
     precision: float
     recall: float
+    accuracy: float
     threshold: float
     n: int
     patches: int
@@ -139,6 +140,7 @@ class Scores:
             iou=_short(counts.iou),
             precision=_short(counts.precision),
             recall=_short(counts.recall),
+            accuracy=_short(counts.accuracy),
             threshold=threshold,
             n=counts.n,
             patches=patches,

@@ -38,6 +38,11 @@ class Counts:
         return _ratio(self.tp, self.tp + self.fp + self.fn)
 
     @property
+    def accuracy(self) -> float:
+        """(TP + TN) / all: high wherever landslides are few, whatever is said of them."""
+        return _ratio(self.tp + self.tn, self.n)
+
+    @property
     def precision(self) -> float:
         """TP / (TP + FP)."""
         return _ratio(self.tp, self.tp + self.fp)

@@ -21,6 +21,7 @@ def histogram(probability: np.ndarray, truth: np.ndarray) -> Histogram:
 def test_scores_from_counts() -> None:
     counts = Counts(tp=6, fp=2, fn=4, tn=88)
     assert counts.precision == pytest.approx(0.75)
+    assert counts.accuracy == pytest.approx(0.94)
     assert counts.recall == pytest.approx(0.6)
     assert counts.f1 == pytest.approx(2 * 0.75 * 0.6 / 1.35)
     assert counts.iou == pytest.approx(0.5)
