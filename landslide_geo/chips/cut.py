@@ -25,7 +25,6 @@ from landslide_geo.config import ChipParams
 from landslide_geo.errors import MissingBandError, ParameterError
 from landslide_geo.scene.grid import Block, crs_name
 from landslide_geo.scene.scene import Scene
-from landslide_geo.scene.terrain import RELIEF_M, aspect_degrees, curvature, relief, slope_degrees
 from landslide_geo.scene.visibility import is_valid
 
 Shapes = NDArray[np.object_]
@@ -246,16 +245,13 @@ class _Reader:
         self.bands = tuple(bands)
         self._scene = scene
         self._stored = [name for name in bands if name in scene.names]
-        self._made = [name for name in bands if name not in scene.names]
-        if lacking := next((name for name in self._made if scene.dem is None or name not in TERRAIN), ""):
+        made = [name for name in bands if name not in scene.names]
+        if lacking := next((name for name in made if scene.dem is None or name not in TERRAIN), ""):
             raise MissingBandError(
                 f"chips need band {lacking}, which the scene lacks (it has {', '.join(scene.names)}; with --dem also "
                 f"{', '.join(TERRAIN)})"
             )
         self._sensors = sensors(bands)
-        # Ground around a chip that its own is made from.
-        far = RELIEF_M / min(scene.resolution) if "relief" in self._made else 0
-        self._margin = max(int(far), 1) + 1
         scale = scene.reflectance_scale
         self._factor = {name: scale for name in self._stored if scale is not None and is_optical(name)}
         self.units = tuple(
@@ -267,18 +263,9 @@ class _Reader:
     def read(self, block: Block) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32] | None]:
         """(band, h, w) values, NaN for sensors that do not see the ground, (h, w) where one does, (1,) cloud cover."""
         scene = self._scene
-        values: dict[str, NDArray[np.float32]] = {}
-        if self._stored:
-            for name, band in zip(self._stored, scene.read(self._stored, block), strict=True):
-                values[name] = band * np.float32(self._factor.get(name, 1.0))
-        if self._made:
-            wide = block.padded(self._margin).clipped(scene.height, scene.width)  # at the scene's rim one-sided
-            elevation = scene.read_elevation(wide)
-            assert elevation is not None  # refused before
-            inner = block.inside(wide)
-            for name in self._made:
-                values[name] = _terrain(name, elevation, scene.resolution)[inner]
-        image = np.stack([values[name] for name in self.bands]).astype(np.float32)
+        image = scene.read(self.bands, block)
+        for index, name in enumerate(self.bands):
+            image[index] *= np.float32(self._factor.get(name, 1.0))
         cover = cloud_covers(image[None], self.bands, self.units)  # before clouds are hidden
         later = [name for name in self._stored if not name.startswith(PRE)]
         several = len(self._sensors) > 1
@@ -290,16 +277,3 @@ class _Reader:
         image[hidden] = np.where(clear, image[hidden], np.float32(np.nan))
         own = list(self._sensors.values())
         return without_parts(image, own), known(image, own), cover
-
-
-def _terrain(name: str, elevation: NDArray[np.float32], resolution: tuple[float, float]) -> NDArray[np.float32]:
-    """A band of the terrain, (h, w), NaN where it is not known."""
-    if name == "slope":
-        return slope_degrees(elevation, resolution)
-    if name == "aspect":
-        # Flat ground faces nowhere; a band of training data holds a number for each known pixel nevertheless.
-        flat = slope_degrees(elevation, resolution) == 0
-        return np.where(flat, np.float32(0), aspect_degrees(elevation, resolution))
-    if name == "curvature":
-        return curvature(elevation, resolution)
-    return relief(elevation, resolution) if name == "relief" else elevation
