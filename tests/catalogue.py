@@ -126,6 +126,46 @@ def hokkaido(made: Catalogue, mirror: Path) -> None:
         )  # fmt: skip
 
 
+def italy(made: Catalogue, mirror: Path) -> None:
+    """The real Emilia-Romagna patch: Sentinel-2 and both directions of Sentinel-1 before and after, and elevation.
+
+    Its numbers have no offset, whatever their baseline: whoever made the patch took it off.
+    """
+    folder = mirror / "scene_italy_emilia"
+    if not folder.is_dir():
+        pytest.skip("the mirror has no scene_italy_emilia")
+    days = {"pre": datetime(2023, 4, 28, 10, 6), "post": datetime(2023, 5, 23, 10, 6)}
+    for date, day in days.items():
+        with rasterio.open(folder / f"s2_{date}_{day:%Y-%m-%d}.tif") as dataset:
+            grid, values = GeoBox.from_rio(dataset), dataset.read()
+            bands = dict(zip(dataset.descriptions, values, strict=True))
+        named = {name: bands[number] for name, number in (("blue", "B02"), ("green", "B03"), ("red", "B04"))}
+        made.add(
+            f"S2B_MSIL2A_{day:%Y%m%d}T100559_N0509_R022_T32TPQ", "sentinel-2-l2a", day,
+            bands | {"SCL": _classified(named)}, grid, platform="sentinel-2b", s2__processing_baseline="05.09",
+        )  # fmt: skip
+    passes = (
+        ("asc", "ascending", 117, "pre", datetime(2023, 5, 11, 17, 6)),
+        ("asc", "ascending", 117, "post", datetime(2023, 5, 23, 17, 6)),
+        ("dsc", "descending", 95, "pre", datetime(2023, 5, 15, 5, 19)),
+        ("dsc", "descending", 168, "post", datetime(2023, 5, 22, 5, 11)),
+        ("dsc", "descending", 95, "post", datetime(2023, 5, 27, 5, 19)),
+    )
+    for short, state, orbit, date, day in passes:
+        (path,) = folder.glob(f"s1{short}_{date}_*.tif")
+        with rasterio.open(path) as dataset:
+            power = {key: 10 ** (band / 10) for key, band in zip(("vv", "vh"), dataset.read(), strict=True)}
+        made.add(
+            f"S1A_IW_{day:%Y%m%dT%H%M%S}_{state}_rtc", "sentinel-1-rtc", day, power, grid, nodata=-32768,
+            platform="sentinel-1a", sat__orbit_state=state, sat__relative_orbit=orbit,
+        )  # fmt: skip
+    with rasterio.open(folder / "dem.tif") as dataset:
+        made.add(
+            "Copernicus_DSM_COG_10_N44_00_E011_00_DEM", "cop-dem-glo-30", datetime(2021, 4, 22),
+            {"data": dataset.read(1).astype(np.float32)}, grid, nodata=None,
+        )  # fmt: skip
+
+
 def _warped(path: Path, grid: GeoBox) -> np.ndarray:
     with rasterio.open(path) as dataset:
         out = np.zeros(grid.shape, np.uint16)

@@ -14,16 +14,19 @@ import shapely.geometry
 
 from landslide_geo.bands import OPTICAL, canonical_name
 from landslide_geo.config.ingesting import IngestParams
-from landslide_geo.errors import LandslideError, OutputError, ParameterError
+from landslide_geo.errors import LandslideError, NoAcquisitionError, OutputError, ParameterError
 from landslide_geo.files import WorkFolder, remove_folder, write_json
 from landslide_geo.pipeline.record import installed
 from landslide_geo.scene.folder import RECORD, SceneFacts, band_path, write_band, write_item
 from landslide_geo.scene.grid import crs_name
 from landslide_geo.scene.item import ITEM
+from landslide_geo.scene.sar import require_speckle
 from landslide_geo.scene.stac.access import Access
-from landslide_geo.scene.stac.catalogues import PRODUCTS, SENSORS, catalogue_of, collection_of
+from landslide_geo.scene.stac.catalogues import PRODUCTS, SENSORS, Product, catalogue_of, collection_of
+from landslide_geo.scene.stac.elevation import elevation_layers, plan_elevation
 from landslide_geo.scene.stac.layers import Layer, Layers, optical_layers
 from landslide_geo.scene.stac.plan import Dates, Plan, Searcher, plan_sensor
+from landslide_geo.scene.stac.radar import plan_radar, radar_layers
 from landslide_geo.scene.stac.region import Region, region_of
 from landslide_geo.scene.stac.search import collections_of, open_catalogue
 from landslide_geo.version import __version__
@@ -147,6 +150,8 @@ class _Job:
         self.catalogue = catalogue_of(params.stac)
         self.access = Access(self.catalogue)
         self.notes = list(region.notes)
+        if "s1" in self.sensors:
+            require_speckle(params.speckle, params.speckle_window, image=min(region.geobox.shape))
 
     def plans(self) -> dict[str, Plan]:
         """What is to be loaded, by sensor."""
@@ -157,13 +162,26 @@ class _Job:
         found: dict[str, Plan] = {}
         for sensor in self.sensors:
             product = PRODUCTS[sensor]
-            if sensor in _OPTICAL:
-                found[sensor] = plan_sensor(
-                    searcher, product, collection_of(product, self.catalogue, there), self.dates,
-                    max_cloud=self.params.cloud_limit, min_coverage=self.params.min_coverage,
-                    count=1 if self.params.composite == "none" else self.params.most,
-                )  # fmt: skip
+            if sensor == "dem" and self.params.sensors is None and not set(product.collections) & set(there):
+                self.notes.append(f"{self.catalogue.name} has no elevation model: name one to the scan with --dem")
+                continue
+            try:
+                found[sensor] = self._plan(searcher, product, collection_of(product, self.catalogue, there))
+            except NoAcquisitionError as error:
+                if sensor != "dem" or self.params.sensors is not None:
+                    raise
+                self.notes.append(str(error))
         return found
+
+    def _plan(self, searcher: Searcher, product: Product, collection: str) -> Plan:
+        if product.sensor == "dem":
+            return plan_elevation(searcher, product, collection)
+        if product.sensor == "s1":
+            return plan_radar(searcher, product, collection, self.dates, min_coverage=self.params.min_coverage)
+        return plan_sensor(
+            searcher, product, collection, self.dates, max_cloud=self.params.cloud_limit,
+            min_coverage=self.params.min_coverage, count=1 if self.params.composite == "none" else self.params.most,
+        )  # fmt: skip
 
     def write(self, folder: Path, plans: Mapping[str, Plan]) -> dict[str, Any]:
         """Write bands that are not there yet, the record, and the item; returns the record."""
@@ -172,10 +190,7 @@ class _Job:
         layers = Layers()
         for sensor, plan in plans.items():
             self.tell(f"looking at the files of {SENSORS[sensor]}")
-            if sensor in _OPTICAL:
-                layers += optical_layers(
-                    plan, self.bands, self.region, self.access, composite=self.params.composite, work=work
-                )
+            layers += self._layers(sensor, plan, work)
         for layer in layers.bands:
             self._write_layer(folder, layer)
         record = self.record(plans, layers)
@@ -183,6 +198,15 @@ class _Job:
         write_item(folder, self._facts(plans, layers), [layer.name for layer in layers.bands])
         remove_folder(work)
         return record
+
+    def _layers(self, sensor: str, plan: Plan, work: Path) -> Layers:
+        if sensor == "dem":
+            return elevation_layers(plan, self.region, self.access)
+        if sensor == "s1":
+            how, size = self.params.speckle, self.params.speckle_window
+            return radar_layers(plan, self.region, self.access, speckle=how, size=size, work=work)
+        how_many = self.params.composite
+        return optical_layers(plan, self.bands, self.region, self.access, composite=how_many, work=work)
 
     def record(self, plans: Mapping[str, Plan], layers: Layers) -> dict[str, Any]:
         """What ``ingest.json`` holds."""
@@ -208,12 +232,13 @@ class _Job:
         # Files appear by rename, finished or not at all.
         if not band_path(folder, layer.name).exists():
             self.tell(f"loading {layer.name}")
+            layer.prepare()
             write_band(folder, layer.name, self.region.geobox, layer.read)
 
     def _facts(self, plans: Mapping[str, Plan], layers: Layers) -> SceneFacts:
         first = next(iter(plans.values()))
         chosen = [*first.post, *first.pre]
-        platforms = {one.platform for plan in plans.values() for one in (*plan.post, *plan.pre) if one.platform}
+        platforms = {one.platform for plan in plans.values() for one in (*plan.post, *plan.pre)} - {""}
         middle = sorted(one.when for one in first.post)[len(first.post) // 2]
         before = sorted(one.when for one in first.pre)[len(first.pre) // 2] if first.pre else None
         name = hashlib.sha256("|".join(one.key for one in chosen).encode()).hexdigest()[:8]
@@ -234,7 +259,7 @@ def _optical(names: Sequence[str]) -> tuple[str, ...]:
 
 def _sensors(params: IngestParams) -> tuple[str, ...]:
     """What is asked for, in the order it is loaded in."""
-    asked = params.sensors or ("s2",)
+    asked = params.sensors or ("s2", "dem")
     if len([sensor for sensor in asked if sensor in _OPTICAL]) > 1:
         raise ParameterError("--sensors: s2 and landsat give bands of the same names; name one of them")
     return tuple(sensor for sensor in SENSORS if sensor in asked)

@@ -37,11 +37,13 @@ class Layer:
         name: from the vocabulary, or a visibility.
         read: (h, w) of a block, as stored.
         sources: addresses of the files it is of.
+        prepare: to be called before anything is read.
     """
 
     name: str
     read: Callable[[Block], NDArray[Any]]
     sources: tuple[str, ...]
+    prepare: Callable[[], None] = lambda: None
 
 
 @dataclass

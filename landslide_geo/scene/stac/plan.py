@@ -111,6 +111,8 @@ def plan_sensor(
             first = pair[0].chosen[0]
             choices["post"] = choose(known["post"], wish, count=count)
             choices["pre"] = choose(known["pre"], replace(wish, orbit=first.orbit, season=first.when), count=count)
+    if count > 1:
+        choices = {name: _by_time(choice, dates.event) for name, choice in choices.items()}
     for name, choice in choices.items():
         if not choice.chosen:
             raise NoAcquisitionError(_nothing(searcher, product, collection, name, ranges[name], known[name], wish))
@@ -126,6 +128,19 @@ def made_plan(product: Product, found: Mapping[str, Sequence[Acquisition]], choi
         told += [_told(one, name, reason) for one, reason in choice.refused]
     chosen = {name: tuple(by_key[one.key] for one in choice.chosen) for name, choice in choices.items()}
     return Plan(product, chosen["post"], chosen.get("pre", ()), tuple(told))
+
+
+def _by_time(choice: Choice, event: dt.datetime | None) -> Choice:
+    """What a composite is made of, the nearest to the event or the latest first: of equal pixels it takes the first."""
+    return replace(
+        choice,
+        chosen=tuple(
+            sorted(
+                choice.chosen,
+                key=lambda one: -one.when.timestamp() if event is None else abs(one.when - event).total_seconds(),
+            )
+        ),
+    )
 
 
 def _candidates(found: Sequence[Acquisition], product: Product, searcher: Searcher, wish: Wish) -> list[Candidate]:
