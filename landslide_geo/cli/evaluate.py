@@ -55,12 +55,14 @@ def evaluate(
     with plots_folder(plots, EVALUATED) as folder:
         found = evaluate_model(
             model, dataset=dataset, root=root, split=split, tta=tta, threshold=threshold, prior=prior,
-            decision=calibration, filter=not no_filter, warn=warn, compare_filter=compare_filter,
+            decision=calibration, filter=not no_filter, compare_filter=compare_filter,
         )  # fmt: skip
         metrics = found.metrics
         if folder is not None:
             write_evaluation(folder, found)
         write_result(out, metrics)
+    for line in found.doubts:
+        warn(line)
     simulated = ", simulated" if metrics["simulated"] else ""
     filtered = f"; {metrics['filtered']:.1%} of the chips filtered" if "filtered" in metrics else ""
     typer.echo(

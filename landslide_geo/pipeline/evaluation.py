@@ -47,6 +47,7 @@ class Evaluation(NamedTuple):
         model: as it was scored.
         each: counts of each chip at the threshold.
         through: (N,) chips that its filter lets pass; none: no filter was asked.
+        doubts: what looks wrong with the chips, a line each.
     """
 
     metrics: dict[str, Any]
@@ -55,6 +56,7 @@ class Evaluation(NamedTuple):
     model: Model | Ensemble
     each: list[Counts]
     through: Passing | None
+    doubts: tuple[str, ...] = ()
 
 
 def evaluate_model(
@@ -68,7 +70,6 @@ def evaluate_model(
     prior: float | None = None,
     decision: str | Path | None = None,
     filter: bool = True,
-    warn: Callable[[str], None] | None = None,
     compare_filter: bool = False,
 ) -> Evaluation:
     """Score a model or an ensemble.
@@ -83,7 +84,6 @@ def evaluate_model(
         prior: expected share of landslide pixels; none keeps that of the calibration.
         decision: file of ``landslide calibrate`` whose calibration and threshold take the place of the model's own.
         filter: ask the filter in the model's folder, where there is one: what it does not let pass is 0.
-        warn: called with each line of what is doubtful about the chips.
         compare_filter: ask the model with its filter and without, and tell what either took: ``filter_saves``.
 
     Raises:
@@ -101,9 +101,6 @@ def evaluate_model(
             raise ParameterError(f"{model}: an ensemble has calibrations of its own; leave out --calibration")
         found = decided(found, decision)
     chips = truth_for(found.task, read_split(dataset, Path(root), split))
-    if warn is not None:
-        for line in doubts_of(chips):
-            warn(line)
     used = found.threshold if threshold is None else threshold
     prefilter = open_prefilter(find_bundle(model)) if filter else None
     if compare_filter and prefilter is None:
@@ -151,7 +148,7 @@ def evaluate_model(
         metrics["filtered"] = share_filtered(through)
     if compared:
         metrics["filter_saves"] = compared
-    return Evaluation(metrics, histogram, chips, found, each, through)
+    return Evaluation(metrics, histogram, chips, found, each, through, tuple(doubts_of(chips)))
 
 
 def _compared(asked: Callable[[bool], _Asked], threshold: float) -> tuple[_Asked, dict[str, Any]]:

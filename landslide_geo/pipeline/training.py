@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,10 +83,12 @@ def train_model(
     """
     data, out = Path(data), Path(out).absolute()
     require_bundle_or_nothing(out)  # now, not after hours
-    training, validation = _labelled(data, params, warn)
+    training, validation = _labelled(data, params)
+    stores = [data / "train.zarr", *([data / "validation.zarr"] if params.fold is None else [])]
     hard = None
     if negatives is not None:
-        read = _read(Path(negatives) / "train.zarr", warn).taking(training.bands).seen_by(training.sensors)
+        stores.append(Path(negatives) / "train.zarr")
+        read = Split.read(Path(negatives) / "train.zarr").taking(training.bands).seen_by(training.sensors)
         hard = truth_for(task(params.architecture), read)
     if params.architecture in NEED_CHANNELS and isinstance(params.normalisation, StretchParams):
         raise ParameterError(
@@ -104,6 +106,7 @@ def train_model(
     if not any(True for _ in network.parameters()):  # a rule
         measured = _measured(training)
         how = settled(params.normalisation, training)
+        _tell(stores, warn)
         return draft(network.eval(), training, normalisation=how, measured=measured, **about)
     try:
         from landslide_geo.training.fit import Material, fit, require_fitting, silent
@@ -119,6 +122,7 @@ def train_model(
     except OSError as error:
         raise OutputError(f"{work}: cannot be made ({error.strerror}); name another --out") from None
     del network
+    _tell(stores, warn)
     fitted = fit(material, params=params, out=work, resume=resume, report=report or silent)
     bundle = draft(
         rounded(fitted.network), training, normalisation=fitted.normalisation,
@@ -234,25 +238,24 @@ def write_result(path: Path, values: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(values, indent=2, ensure_ascii=False))
 
 
-def _read(path: Path, warn: Callable[[str], None] | None) -> Split:
-    """The chips of a store; what is doubtful about them is told."""
-    found = Split.read(path)
+def _tell(stores: Sequence[Path], warn: Callable[[str], None] | None) -> None:
+    """Say what is doubtful about stores of chips; after the checks, for a mistake is told in one line."""
     if warn is not None:
-        for line in doubts_of(found):
-            warn(line)
-    return found
+        for store in stores:
+            for line in doubts_of(Split.read(store)):
+                warn(line)
 
 
-def _labelled(data: Path, params: TrainParams, warn: Callable[[str], None] | None = None) -> tuple[Split, Split]:
+def _labelled(data: Path, params: TrainParams) -> tuple[Split, Split]:
     """Chips to train and to validate on, with the truth that the architecture is about."""
     about = task(params.architecture)
-    training = truth_for(about, _read(data / "train.zarr", warn))
+    training = truth_for(about, Split.read(data / "train.zarr"))
     if params.bands is not None:
         training = training.taking(params.bands)
     may_miss = missable(params, params.normalisation, training.bands)
     training = training.seen_by(may_miss)
     if params.fold is None:
-        validation = truth_for(about, _read(data / "validation.zarr", warn).taking(training.bands))
+        validation = truth_for(about, Split.read(data / "validation.zarr").taking(training.bands))
         return training, validation.seen_by(may_miss)
     of = folds_of(
         training, folds=params.folds, seed=params.fold_seed, both=about == "classification",
