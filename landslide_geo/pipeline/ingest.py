@@ -14,8 +14,8 @@ import shapely.geometry
 
 from landslide_geo.bands import OPTICAL, canonical_name
 from landslide_geo.config.ingesting import IngestParams
-from landslide_geo.errors import LandslideError, NoAcquisitionError, OutputError, ParameterError
-from landslide_geo.files import WorkFolder, remove_folder, write_json
+from landslide_geo.errors import FetchError, LandslideError, NoAcquisitionError, OutputError, ParameterError
+from landslide_geo.files import WorkFolder, remove_folder, write_text
 from landslide_geo.pipeline.record import installed
 from landslide_geo.scene.folder import RECORD, SceneFacts, band_path, write_band, write_item
 from landslide_geo.scene.grid import crs_name
@@ -108,9 +108,13 @@ def ingest(
         _move(work, target, overwrite=overwrite)
     except BlockingIOError:
         raise OutputError(f"{target}: the same scene is being written by another process; wait for it") from None
-    except LandslideError:
+    except FetchError:
+        # The network may be better later: bands that are finished wait for it.
         if not any(work.path.glob("*.tif")):
             work.discard()
+        raise
+    except LandslideError:
+        work.discard()
         raise
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error}); name another --out") from None
@@ -194,7 +198,7 @@ class _Job:
         for layer in layers.bands:
             self._write_layer(folder, layer)
         record = self.record(plans, layers)
-        write_json(folder / RECORD, record)
+        write_text(folder / RECORD, json.dumps(record, indent=2, ensure_ascii=False))
         write_item(folder, self._facts(plans, layers), [layer.name for layer in layers.bands])
         remove_folder(work)
         return record

@@ -289,3 +289,25 @@ def test_bad_items_are_named(made, tmp_path):
     with made.served() as url, pytest.raises(LandslideError, match=r"has no asset for blue .*leave the band out"):
         ingest(tmp_path / "scene", bbox=BBOX, datetime="2018-09-11", params=params(url, bands=("blue",)))
     assert not (tmp_path / "scene").exists()
+
+
+def test_an_area_across_the_antimeridian_is_one_scene(made, tmp_path):
+    day = datetime(2018, 9, 11, 1)
+    for name, zone, west in (("west", 60, 815000), ("east", 1, 176000)):
+        grid = GeoBox.from_bbox((west, 8114000, west + 12000, 8124000), crs=f"EPSG:327{zone:02d}", resolution=10)
+        shape = tuple(grid.shape)
+        rasters = {"red": np.full(shape, 500, np.uint16), "scl": np.full(shape, 4, np.uint8)}
+        made.add(f"S2_{name}", "sentinel-2-l2a", day, rasters, grid, platform="sentinel-2a")
+    with made.served() as url:
+        result = ingest(
+            tmp_path / "scene",
+            bbox="179.97,-17.0,-179.98,-16.97",
+            datetime="2018-09-11",
+            params=params(url, bands=("red",)),
+        )
+    assert "UTM zones 60 to 1" in result.record["warnings"][0]
+    assert len(result.record["acquisitions"]["s2"][0]["items"]) == 2
+    scene = open_scene(tmp_path / "scene")
+    assert scene.geobox.crs.epsg == 32760 and (scene.read(["red"], scene.extent) == 500).all()
+    west, _, east, _ = json.loads((tmp_path / "scene/item.json").read_text())["bbox"]
+    assert west > 179 and east < -179

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import rasterio
 import requests
 from odc.geo.geobox import GeoBox
 from odc.loader import RioDriver, RioReader
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
 from landslide_geo.errors import FetchError
 from landslide_geo.scene.stac.catalogues import Catalogue
@@ -56,7 +57,13 @@ class Access:
 
     def address(self, href: str) -> str:
         """An address as it may be read now. Signatures expire, so that they are made for each reading."""
-        return href if self.catalogue.sign is None else self.catalogue.sign(href)
+        try:
+            return href if self.catalogue.sign is None else self.catalogue.sign(href)
+        except requests.RequestException as error:
+            raise FetchError(
+                f"{plain(href)}: cannot be signed for reading ({type(error).__name__}); check the network, and run the "
+                "same command again"
+            ) from None
 
     def attempt(self, href: str, read: Callable[[str], _Read], *, anew: bool = False) -> _Read:
         """Read a file, again after failures that pass.
@@ -128,6 +135,8 @@ class Driver(RioDriver):
         self._access, self._grids = access, dict(grids)
         # It logs each failure, with the signed address, also of attempts that are made again.
         logging.getLogger("odc.loader._rio").setLevel(logging.CRITICAL)
+        # rasterio warns of an array of its own that it warps into.
+        warnings.filterwarnings("ignore", category=NotGeoreferencedWarning, module="rasterio.warp")
 
     def capture_env(self) -> dict[str, Any]:
         """Nothing of the calling thread's is taken over."""

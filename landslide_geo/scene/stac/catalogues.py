@@ -49,9 +49,14 @@ class Product:
         for key in keys:
             if key in item.assets:
                 return key
+        what, mend = (
+            ("what was seen", "another catalogue with --stac")
+            if band == "classes"
+            else (band, "leave the band out with --bands")
+        )
         raise MissingBandError(
-            f"{item.id}: has no asset for {band} ({' or '.join(keys) or 'none is known'}; it has "
-            f"{', '.join(item.assets) or 'none'}); choose other dates, or leave the band out with --bands"
+            f"{item.id}: has no asset for {what} ({' or '.join(keys) or 'none is known'}; it has "
+            f"{', '.join(item.assets) or 'none'}); choose other dates, or {mend}"
         )
 
     def has(self, item: pystac.Item, band: str) -> bool:
