@@ -13,7 +13,11 @@ from landslide_geo.cli.options import Dem, Grow, MinArea, MinSlope, Simplify, Sm
 
 def scan(
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE...", help="A GeoTIFF with named bands, or NAME=PATH for each band.")
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="A folder of landslide ingest, a STAC item, a GeoTIFF with named bands, or NAME=PATH for each.",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")],
     model: Annotated[
@@ -99,6 +103,8 @@ def scan(
       landslide scan red=B4.tif green=B3.tif blue=B2.tif --dem dsm.tif --out out/
 
       landslide scan after.tif pre=before.tif --out out/
+
+      landslide scan scene/ --out out/    (as landslide ingest wrote it)
 
       landslide scan after.tif pre=before.tif asc=s1_after.tif --dem dem.tif --model fused --out out/
 
