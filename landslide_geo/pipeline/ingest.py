@@ -240,14 +240,18 @@ class _Job:
             write_band(folder, layer.name, self.region.geobox, layer.read)
 
     def _facts(self, plans: Mapping[str, Plan], layers: Layers) -> SceneFacts:
-        first = next(iter(plans.values()))
+        first = next((plans[sensor] for sensor in (*_OPTICAL, *plans) if sensor in plans), None)
+        assert first is not None
+        times = tuple((layer.name, layer.when) for layer in layers.bands if layer.when is not None)
         chosen = [*first.post, *first.pre]
         platforms = {one.platform for plan in plans.values() for one in (*plan.post, *plan.pre)} - {""}
         middle = sorted(one.when for one in first.post)[len(first.post) // 2]
         before = sorted(one.when for one in first.pre)[len(first.pre) // 2] if first.pre else None
         name = hashlib.sha256("|".join(one.key for one in chosen).encode()).hexdigest()[:8]
         span = f"{middle:%Y%m%d}" if before is None else f"{before:%Y%m%d}-{middle:%Y%m%d}"
-        return SceneFacts(f"{first.product.sensor}-{span}-{name}", middle, before, layers.sun, tuple(sorted(platforms)))
+        return SceneFacts(
+            f"{first.product.sensor}-{span}-{name}", middle, before, layers.sun, tuple(sorted(platforms)), times
+        )
 
 
 def _optical(names: Sequence[str]) -> tuple[str, ...]:

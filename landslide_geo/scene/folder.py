@@ -59,7 +59,7 @@ class SceneFacts:
         when, when_pre: acquisition of the bands without and with ``pre_``, aware; of composites the middle.
         sun: direction of the sun at the later date.
         platforms: that the bands are from.
-        properties: further ones.
+        times: acquisition of single bands, where it is another one.
     """
 
     scene_id: str
@@ -67,7 +67,7 @@ class SceneFacts:
     when_pre: dt.datetime | None = None
     sun: SunPosition | None = None
     platforms: tuple[str, ...] = ()
-    properties: tuple[tuple[str, Any], ...] = ()
+    times: tuple[tuple[str, dt.datetime], ...] = ()
 
 
 def band_path(folder: Path, name: str) -> Path:
@@ -121,7 +121,7 @@ def write_item(folder: Path, facts: SceneFacts, names: Sequence[str]) -> None:
     with rasterio.open(band_path(folder, names[0])) as dataset:
         geobox = GeoBox.from_rio(dataset)
     outline, bbox = geographic_footprint(geobox)
-    properties: dict[str, Any] = {"gsd": abs(geobox.resolution.x)} | dict(facts.properties)
+    properties: dict[str, Any] = {"gsd": abs(geobox.resolution.x)}
     if facts.platforms:
         properties["platform"] = "+".join(sorted(facts.platforms))
     if facts.sun is not None:
@@ -172,8 +172,9 @@ def _asset(folder: Path, name: str, facts: SceneFacts) -> pystac.Asset:
         else:
             raster["unit"] = UNITS[stem]
         fields["eo:bands"] = [band]
-    if is_pre(name) and facts.when_pre is not None:
-        fields["datetime"] = facts.when_pre.isoformat().replace("+00:00", "Z")
+    when = dict(facts.times).get(name, facts.when_pre if is_pre(name) else None)
+    if when is not None:
+        fields["datetime"] = when.isoformat().replace("+00:00", "Z")
     fields["file:checksum"] = "1220" + file_sha256(band_path(folder, name))
     return pystac.Asset(
         href=f"./{name}.tif", media_type=pystac.MediaType.COG, roles=["data"], title=name.replace("_", " "),

@@ -14,9 +14,9 @@ from odc.geo.geobox import GeoBox
 from landslide_geo import open_scene
 from landslide_geo.cli.main import run
 from landslide_geo.config.ingesting import IngestParams
-from landslide_geo.errors import LandslideError, MissingBandError, NoAcquisitionError
+from landslide_geo.errors import LandslideError, MissingBandError, NoAcquisitionError, ParameterError
 from landslide_geo.pipeline.ingest import ingest
-from landslide_geo.scene import Visibility
+from landslide_geo.scene import Block, Visibility
 
 pytestmark = pytest.mark.integration
 
@@ -148,6 +148,12 @@ def test_radar_of_both_directions_and_dates_in_decibels(emilia, tmp_path, capsys
     scene = open_scene(tmp_path / "scene")
     radar = {f"{prefix}{p}_{s}" for prefix in ("", "pre_") for p in ("vv", "vh") for s in ("asc", "desc")}
     assert radar | {"red", "nir", "swir16", "pre_red", "elevation"} <= set(scene.names)
+    assets = json.loads((tmp_path / "scene/item.json").read_text())["assets"]
+    days = {
+        name: assets[name]["datetime"][:10] for name in ("vv_asc", "vh_desc", "pre_vv_asc", "pre_vh_desc", "pre_red")
+    }
+    assert list(days.values()) == ["2023-05-23", "2023-05-27", "2023-05-11", "2023-05-15", "2023-04-28"]
+    assert (str(scene.date), str(scene.date_pre)) == ("2023-05-23", "2023-04-28")
     with rasterio.open(mirror / "scene_italy_emilia/s1asc_post_2023-05-23.tif") as dataset:
         real = dataset.read(1)
     values = scene.read(["vv_asc"], scene.extent)[0]
@@ -220,3 +226,46 @@ def test_landsat_has_its_own_factors_and_quality_bits(made, tmp_path):
     assert (values[0] == 1000).all() and (values[1] == 3000).all()
     codes = scene.read_visibility(scene.extent, needed=("red", "nir"))
     assert set(np.unique(codes)) == {Visibility.CLEAR, Visibility.WATER, Visibility.CLOUD}
+
+
+def test_numbers_with_a_factor_of_their_own_are_refused(made, tmp_path):
+    optical(made, datetime(2018, 9, 11), RAMP, np.full(SHAPE, 4, np.uint8))
+    made.items[0]["assets"]["red"]["raster:bands"] = [{"scale": 0.0001, "offset": -0.1}]
+    made.items[0]["assets"]["scl"]["raster:bands"] = [{"scale": 1}]
+    with made.served() as url:
+        ingest(tmp_path / "scene", bbox=BBOX, datetime=SPAN, params=params(url))
+    made.items[0]["assets"]["red"]["raster:bands"] = [{"scale": 2.75e-5, "offset": -0.2}]
+    with made.served() as url, pytest.raises(ParameterError, match=r"red has a factor of 2\.75e-05 to reflectance"):
+        ingest(tmp_path / "other", bbox=BBOX, datetime=SPAN, params=params(url))
+
+
+def test_a_simulated_scene_comes_back_as_it_is(made, tmp_path, simulated):
+    """Bands of 10 and 20 m with the offset of new baselines, elevation on a geographic grid."""
+    files = dict(source.split("=") for source in simulated.sources)
+    rasters = {}
+    for name in ("blue", "red", "nir", "swir16"):
+        with rasterio.open(files[name]) as dataset:
+            rasters[name] = dataset.read(1) + np.uint16(1000)
+    with rasterio.open(files["blue"]) as dataset:
+        grid = GeoBox.from_rio(dataset)
+    rasters["scl"] = np.full(rasters["red"].shape, 4, np.uint8)
+    made.add("S2", "sentinel-2-l2a", datetime(2023, 5, 1), rasters, grid, platform="s", s2__processing_baseline="05.09")
+    with rasterio.open(simulated.dem) as dataset:
+        dem = dataset.read(1).astype(np.float32)
+        made.add("dem", "cop-dem-glo-30", datetime(2021, 4, 22), {"data": dem}, GeoBox.from_rio(dataset), nodata=None)
+    west, south, east, north = grid.extent.to_crs("EPSG:4326").boundingbox
+    inner = (west + 0.004, south + 0.004, east - 0.004, north - 0.004)
+    with made.served() as url:
+        bands = ("blue", "red", "nir", "swir16")
+        ingest(tmp_path / "scene", bbox=inner, datetime="2023-05-01", params=params(url, bands=bands, sensors=None))
+    scene, whole = open_scene(tmp_path / "scene"), open_scene(simulated.sources, dem=simulated.dem)
+    row = round((grid.transform.f - scene.geobox.transform.f) / 10)
+    col = round((scene.geobox.transform.c - grid.transform.c) / 10)
+    block = Block(row, col, scene.height, scene.width)
+    assert min(block.shape) > 150
+    exact = ["blue", "red", "nir"]
+    assert np.array_equal(scene.read(exact, scene.extent), whole.read(exact, block))
+    warped, expected = scene.read(["swir16"], scene.extent), whole.read(["swir16"], block)
+    assert np.abs(warped - expected).mean() < 5, "of some thousands"
+    difference = scene.read_elevation(scene.extent) - whole.read_elevation(block)
+    assert np.isfinite(difference).all() and np.abs(difference).max() < 2

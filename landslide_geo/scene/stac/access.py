@@ -145,8 +145,8 @@ class Driver(RioDriver):
     @contextmanager
     def restore_env(self, env: dict[str, Any], load_state: Any) -> Iterator[Any]:
         """GDAL's settings while a block is read."""
-        with self._access.env(), super().restore_env({}, load_state) as context:
-            yield context
+        with self._access.env():
+            yield None  # no context is needed, of which the readers make no use
 
     def open(self, src: Any, ctx: Any) -> RioReader:
         """A reader of one file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +23,7 @@ from landslide_geo.scene.sentinel2 import Offset, disagreement
 from landslide_geo.scene.stac.access import Access, plain
 from landslide_geo.scene.stac.load import Asset, look_at
 from landslide_geo.scene.stac.offsets import DARK_BANDS, offsets_of
-from landslide_geo.scene.stac.optical import OpticalDate, sun_of
+from landslide_geo.scene.stac.optical import OPTICAL, OpticalDate, require_scale, sun_of
 from landslide_geo.scene.stac.plan import Plan
 from landslide_geo.scene.stac.region import Region
 from landslide_geo.scene.stac.search import Acquisition
@@ -38,12 +39,14 @@ class Layer:
         read: (h, w) of a block, as stored.
         sources: addresses of the files it is of.
         prepare: to be called before anything is read.
+        when: it was acquired, where that matters.
     """
 
     name: str
     read: Callable[[Block], NDArray[Any]]
     sources: tuple[str, ...]
     prepare: Callable[[], None] = lambda: None
+    when: dt.datetime | None = None
 
 
 @dataclass
@@ -122,6 +125,7 @@ def _assets(
         # Where no band that is asked for is dark on vegetation, one is looked at that is.
         dark = [] if not shifted or set(bands) & set(DARK_BANDS[:2]) else ["red"]
         assets = look_at(one.items, plan.product, [*bands, *dark, "classes"], access)
+        require_scale(assets, OPTICAL[plan.product.sensor])
         found.append(assets)
         if shifted:
             offsets |= offsets_of(assets, region, access)

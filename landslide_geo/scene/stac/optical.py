@@ -11,6 +11,7 @@ import pystac
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from landslide_geo.errors import ParameterError
 from landslide_geo.scene import landsat, sentinel2
 from landslide_geo.scene.composite import mosaic
 from landslide_geo.scene.folder import stored_reflectance
@@ -40,6 +41,7 @@ class Kind:
         classes_nodata: of that.
         classes: classification of an item → `Visibility` codes.
         reflectance: digital numbers and the item's offset → reflectance, NaN where there is none.
+        scale: factor of it, as metadata may tell it.
     """
 
     classes_name: str
@@ -47,6 +49,7 @@ class Kind:
     classes_nodata: int
     classes: Callable[[NDArray[Any], pystac.Item], ByteArray]
     reflectance: Callable[[ShortArray, int], NDArray[np.float32]]
+    scale: float
 
 
 OPTICAL: Final[Mapping[str, Kind]] = {
@@ -56,6 +59,7 @@ OPTICAL: Final[Mapping[str, Kind]] = {
         classes_nodata=0,
         classes=lambda scl, item: sentinel2.visibility(scl, baseline=baseline(item)),
         reflectance=sentinel2.reflectance,
+        scale=1 / sentinel2.QUANTIFICATION,
     ),
     "landsat": Kind(
         classes_name="QA_PIXEL",
@@ -63,6 +67,7 @@ OPTICAL: Final[Mapping[str, Kind]] = {
         classes_nodata=1,
         classes=lambda qa, item: landsat.visibility(qa),
         reflectance=lambda numbers, offset: landsat.reflectance(numbers),
+        scale=landsat.SCALE,
     ),
 }
 
@@ -134,6 +139,24 @@ class OpticalDate:
                 resampling="nearest",
             )  # fmt: skip
         return load(assets, self._geobox, self._access, dtype="uint16", nodata=0, resampling="bilinear")
+
+
+def require_scale(assets: Mapping[str, Sequence[Asset]], kind: Kind) -> None:
+    """Check that bands have the factor that their product has; offsets are looked at elsewhere.
+
+    Raises:
+        ParameterError: metadata tell another one: the catalogue changed the numbers.
+    """
+    for name, some in assets.items():
+        for asset in some if name != "classes" else ():
+            fields = asset.item.assets[asset.key].extra_fields
+            told = (fields.get("raster:bands") or fields.get("bands") or [{}])[0]
+            scale = fields.get("raster:scale", told.get("scale", told.get("raster:scale")))
+            if scale is not None and not np.isclose(float(scale), kind.scale):
+                raise ParameterError(
+                    f"{asset.item.id}: {name} has a factor of {scale:g} to reflectance, where this product has "
+                    f"{kind.scale:g}; use another catalogue with --stac"
+                )
 
 
 def sun_of(items: Sequence[pystac.Item]) -> tuple[float, float] | None:

@@ -101,6 +101,7 @@ def radar_layers(plan: Plan, region: Region, access: Access, *, speckle: Speckle
                         partial(_decibels, source, speckle, size),
                         tuple(plain(asset.href) for asset in assets[polarisation]),
                         source.prepare,
+                        one.when,
                     )
                 )
     missing = [state for state in STATES if all(one.orbit_state != state for one in plan.post)]
