@@ -40,6 +40,8 @@ def known(values: NDArray[Any], sensors: Sequence[Sequence[int]]) -> BoolArray:
 
 def without_parts(values: NDArray[np.float32], sensors: Sequence[Sequence[int]]) -> NDArray[np.float32]:
     """The same array, NaN in all bands of a sensor where it lacks one: what it saw is all or nothing, as in a scan."""
+    if not sensors:
+        return values
     finite = np.isfinite(values)
     for own in sensors:
         places = list(own)

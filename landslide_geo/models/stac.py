@@ -69,7 +69,7 @@ def model_item(manifest: BundleManifest, *, parameters: int, weight_bytes: int) 
                     dim_order=["batch", "bands", "height", "width"],
                     data_type=DataType.FLOAT32,
                 ),
-                description=f"Standardised locally: see normalisation in {MANIFEST}.",
+                description=f"{_filtered(manifest)}Standardised: see normalisation in {MANIFEST}.",
                 pre_processing_function=ProcessingExpression.create("python", "landslide_geo.scene.stretch:stretch"),
             )
         ],
@@ -114,3 +114,7 @@ def model_item(manifest: BundleManifest, *, parameters: int, weight_bytes: int) 
             ),
         )
     return item.to_dict(include_self_link=False)
+
+
+def _filtered(manifest: BundleManifest) -> str:
+    return "" if manifest.speckle is None else f"Radar filtered {manifest.speckle} first. "

@@ -138,6 +138,8 @@ def test_stores_and_bundles_keep_the_filter(models, tmp_path: Path) -> None:
     assert Split.read(tmp_path / "train.zarr").taking(BANDS[:4]).speckle is None
     assert Split.read(tmp_path / "plain.zarr").speckle is None
     assert [load_model(models[how]).manifest.speckle for how in (None, MEDIAN, LEE)] == [None, MEDIAN, LEE]
+    for name, words in (("README.md", "Radar is filtered by"), ("item.json", "Radar filtered by")):
+        assert [words in (models[how] / name).read_text() for how in (None, MEDIAN, LEE)] == [False, True, True]
     stated = json.loads((models[None] / "bundle.json").read_text())
     del stated["speckle"]  # as bundles were before
     shutil.copytree(models[None], tmp_path / "old")
