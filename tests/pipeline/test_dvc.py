@@ -150,14 +150,21 @@ def test_profiles_are_whole_and_edited_parameters_are_not_lost(tmp_path, capsys)
     assert (ROOT / "params.yaml").read_text() == (ROOT / "landslide_geo/config/profiles/smoke.yaml").read_text()
 
 
-def test_ablations_of_the_profile_change_what_they_say(tmp_path):
+@pytest.mark.parametrize(
+    ("profile", "groups", "filtered"),
+    [
+        ("sensors", {"attention_fusion", "multimodal_fpn", "pyramid"}, "pyramid-no-filter"),
+        ("bijie", {"classifier", "multimodal_fpn", "filter"}, "two-stage-no-filter"),
+    ],
+)
+def test_ablations_of_a_profile_change_what_they_say(tmp_path, profile, groups, filtered):
     from dvc.utils.hydra import apply_overrides
 
     out = tmp_path / "params.yaml"
-    assert run(["profile", "sensors", "--out", str(out)]) == 0
+    assert run(["profile", profile, "--out", str(out)]) == 0
     params, text = load_params(out), out.read_text()
     assert all("--seed" not in one.options for one in params.runs), "it would win over train.seed"
-    assert {one.group for one in params.ablations} == {"attention_fusion", "multimodal_fpn", "pyramid"}
+    assert {one.group for one in params.ablations} == groups
     metrics = {f"evaluate@run{i}": one.name for i, one in enumerate(params.runs)}
     metrics |= {f"evaluate-ensemble@ensemble{i}": one.name for i, one in enumerate(params.ensembles)}
     for one in params.ablations:
@@ -169,6 +176,8 @@ def test_ablations_of_the_profile_change_what_they_say(tmp_path):
         whole = params.model_copy(update={"train": changed.train})
         assert (changed != whole) == bool(one.set)
     out.write_text(text)
-    (change,) = next(one.set for one in params.ablations if one.name == "pyramid-no-filter")
-    apply_overrides(out, [assignment(tmp_path, change)])
-    assert "--prefilter" not in load_params(out).ensembles[1].options
+    without = next(one for one in params.ablations if one.name == filtered)
+    place = int(str(without.target).removeprefix("evaluate-ensemble@ensemble"))
+    assert "--prefilter" in params.ensembles[place].options
+    apply_overrides(out, [assignment(tmp_path, *without.set)])
+    assert "--prefilter" not in load_params(out).ensembles[place].options
