@@ -53,3 +53,11 @@ def test_composites_show_what_any_look_shows(classes, values):
     assert np.array_equal(median(values, classes)[1:3, 2:4], median(values[block], classes[block])), (
         "by blocks or whole"
     )
+
+
+@given(arrays(np.uint16, (5, 4, 3), elements=st.integers(1, 65534)), arrays(np.bool_, (5, 4, 3)))
+def test_the_median_is_that_of_statistics(values, seen):
+    seen[0] = True
+    made = median(values, np.where(seen, C, X).astype(np.uint8))
+    expected = np.nanmedian(np.where(seen, values.astype(float), np.nan), axis=0)
+    assert np.array_equal(made, np.floor(expected + 0.5))
