@@ -79,7 +79,7 @@ def median(looks: ShortArray, classes: ByteArray) -> ShortArray:
 
 
 def _sorted(looks: ShortArray) -> ShortArray:
-    """Each pixel's looks in ascending order, in place. There are few: exchanging whole layers is faster than sorting."""
+    """Each pixel's looks in ascending order, in place. They are few: exchanging layers is faster than a sort."""
     for last in range(len(looks) - 1, 0, -1):
         for index in range(last):
             one, other = looks[index], looks[index + 1]

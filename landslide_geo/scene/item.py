@@ -12,10 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
-import platformdirs
-import pooch
-import requests
-
 from landslide_geo.bands import PRE, canonical_name, is_optical, is_pre
 from landslide_geo.errors import (
     FetchError,
@@ -110,6 +106,9 @@ def read_item(source: str) -> ItemScene:
 def _text(source: str) -> tuple[str, str]:
     """The item's text, and what addresses in it are relative to."""
     if _is_address(source):
+        # Imported where the network is needed: a quarter of a second that a scan of files need not spend.
+        import requests
+
         try:
             answer = requests.get(source, timeout=_TIMEOUT_S)
             answer.raise_for_status()
@@ -185,6 +184,9 @@ def _local(source: str, base: str, asset: Mapping[str, Any], folder: Path | None
         raise ParameterError(
             f"{source}: its file {href} is in the network; name the item by its own address, or use landslide ingest"
         )
+    import pooch
+    import requests
+
     address = urljoin(base, href)
     checksum = str(asset.get("file:checksum") or "")
     name = f"{hashlib.sha256(address.encode()).hexdigest()[:8]}-{Path(urlsplit(address).path).name}"
@@ -212,6 +214,8 @@ def _local(source: str, base: str, asset: Mapping[str, Any], folder: Path | None
 
 def _cache(text: str) -> Path:
     """A folder for an item's files; another text of the item is another scene."""
+    import platformdirs
+
     name = hashlib.sha256(text.encode()).hexdigest()[:16]
     return Path(platformdirs.user_cache_dir("landslide-geo", appauthor=False), "items", name)
 
