@@ -14,11 +14,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from landslide_geo.bands import is_radar
+from landslide_geo.bands import PROPORTIONAL, is_radar
 from landslide_geo.chips import store
 from landslide_geo.chips.known import known, with_masks, without_parts
 from landslide_geo.chips.store import UNKNOWN
-from landslide_geo.config import SpeckleParams, validated
+from landslide_geo.config import DIGITAL_NUMBER, SpeckleParams, validated
 from landslide_geo.errors import DatasetError, ParameterError
 from landslide_geo.kept import Shelf
 from landslide_geo.scene.sar import despeckled, require_speckle
@@ -50,6 +50,7 @@ class Split:
         cloud_cover: (N,) share of each chip that is under clouds, NaN where that is not known; none: not told.
         stored_speckle: how radar in ``images`` was filtered; none: it is as it was measured.
         sensors: bands of each sensor, of which whoever looks can do without any but one; none: all bands are needed.
+        gains: of each band, by what its values are multiplied when a chip is read; none: they stay.
         reading_speckle: how radar is filtered when a chip is read; none: it is taken as it is stored.
     """
 
@@ -69,6 +70,7 @@ class Split:
     cloud_cover: NDArray[np.float32] | None = None
     stored_speckle: SpeckleParams | None = None
     reading_speckle: SpeckleParams | None = None
+    gains: tuple[float, ...] | None = None
     sensors: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
@@ -110,6 +112,8 @@ class Split:
         if (how := self.reading_speckle) is not None:
             values = despeckled(values, self.bands, kind=how.kind, size=how.size)
         values[~np.isfinite(values)] = np.nan
+        if self.gains is not None:
+            values *= np.array(self.gains, dtype=np.float32)[:, None, None]
         if not self.labelled:
             values[:, ~self._known(values, index)] = np.nan
         return without_parts(values, self._sensed)
@@ -196,8 +200,27 @@ class Split:
             self, bands=tuple(bands), channels=tuple(self.channels[i] for i in where),
             units=tuple(self.units[i] for i in where),
             quantum=tuple(self.quantum[i] for i in where),
+            gains=None if self.gains is None else tuple(self.gains[i] for i in where),
             sensors=tuple(own for one in self.sensors if (own := tuple(name for name in one if name in bands))),
         )  # fmt: skip
+
+    def in_units(self, units: Sequence[str]) -> Split:
+        """The same chips, their reflectances as digital numbers or the reverse, where somebody takes them so.
+
+        Args:
+            units: wanted of each band. Where another one than these two is, or is wanted, the band stays as it is.
+        """
+        gains, told, steps = [], [], []
+        for index, (own, wanted) in enumerate(zip(self.units, units, strict=True)):
+            turned = own != wanted and {own, wanted} == set(PROPORTIONAL)
+            gain = 1.0 if not turned else DIGITAL_NUMBER if wanted == "reflectance" else 1 / DIGITAL_NUMBER
+            step = self.quantum[index]
+            gains.append(gain * (1.0 if self.gains is None else self.gains[index]))
+            told.append(wanted if turned else own)
+            steps.append(None if step is None else step * gain)
+        if tuple(told) == self.units:
+            return self
+        return replace(self, gains=tuple(gains), units=tuple(told), quantum=tuple(steps))
 
     def seen_by(self, sensors: Sequence[Sequence[str]]) -> Split:
         """The same chips for somebody who can do without any but one of some sensors.

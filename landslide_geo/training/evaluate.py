@@ -179,7 +179,7 @@ def passing(prefilter: Prefilter, chips: Split) -> Passing:
         DatasetError: the chips lack a band that the filter looks at.
         ParameterError: they have it in another unit, or radar filtered otherwise than the filter's was.
     """
-    own = chips.taking(prefilter.bands)
+    own = chips.taking(prefilter.bands).in_units([band.unit for band in prefilter.manifest.bands])
     for band, unit in zip(prefilter.manifest.bands, own.units, strict=True):
         if not unit_fits(unit, band.unit):
             raise ParameterError(
@@ -311,7 +311,7 @@ def own_bands(model: Model, chips: Split) -> Split:
         ParameterError: their units are others than those the model was trained on, or their radar was filtered
             otherwise.
     """
-    own = chips.taking(model.bands)
+    own = chips.taking(model.bands).in_units([band.unit for band in model.manifest.bands])
     if isinstance(model.manifest.normalisation, FixedParams):
         # Local normalisation takes any linear unit, a fixed one only its own.
         for band, unit in zip(model.manifest.bands, own.units, strict=True):

@@ -162,3 +162,17 @@ def test_chips_with_masks_become_labelled() -> None:
     assert labelled.has_landslide().tolist() == chips.has_landslide()[[5, 0, 3]].tolist()
     assert labelled.taking(chips.bands[:1]).at([0]).mask(0).tolist() == [[bool(chips.mask(5).any())]]
     assert labelled.digest() != chips.at([5, 0, 3]).digest()
+
+
+def test_reflectances_are_read_as_digital_numbers_where_somebody_takes_them_so() -> None:
+    numbers = Split.of("numbers", [made(2, units=("digital number", "digital number", "dB"))])
+    wanted = ("reflectance", "reflectance or digital number", "m")
+    turned = numbers.in_units(wanted)
+    assert turned.units == ("reflectance", "digital number", "dB"), "either will do, and dB is no height"
+    np.testing.assert_allclose(turned.image(0)[0], numbers.image(0)[0] * 1e-4, rtol=1e-6)
+    np.testing.assert_array_equal(turned.image(0)[1:], numbers.image(0)[1:])
+    assert turned.quantum[0] == pytest.approx(2e-4) and turned.quantum[1:] == numbers.quantum[1:]
+    np.testing.assert_array_equal(turned.taking(["nir", "red"]).image(1), turned.image(1)[[1, 0]])
+    back = turned.in_units(numbers.units)
+    np.testing.assert_allclose(back.image(1), numbers.image(1), rtol=1e-6)
+    assert back.in_units(numbers.units) is back

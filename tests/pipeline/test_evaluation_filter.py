@@ -122,8 +122,10 @@ def test_a_chip_of_which_nothing_is_known_passes_and_other_units_are_refused(fol
     images = np.array(some.images)
     images[1] = np.nan
     assert passing(found, replace(some, images=images))[1]
-    with pytest.raises(ParameterError, match=r"takes red in digital number; .* has it in reflectance; .*--no-filter"):
-        passing(found, replace(some, units=("reflectance",) * 3))
+    with pytest.raises(ParameterError, match=r"takes red in digital number; .* has it in dB; .*--no-filter"):
+        passing(found, replace(some, units=("dB",) * 3))
+    reflectance = replace(some, images=np.array(some.images) * np.float32(1e-4), units=("reflectance",) * 3)
+    np.testing.assert_array_equal(passing(found, reflectance), passing(found, some))
 
 
 def test_the_table_of_models_and_datasets_asks_it_too(folder: Path) -> None:
