@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from landslide_geo.scene.grid import Block
 from landslide_geo.scene.raster_io import open_raster
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource
+from landslide_geo.scene.told import Codes
 from landslide_geo.scene.visibility import is_valid
 
 FloatArray = NDArray[np.float32]
@@ -91,6 +93,11 @@ class SceneSource:
         told = [path for path in (scene.visibility_path, scene.pre_visibility_path) if path is not None]
         paths = {band.path for band in scene.bands} | ({scene.dem} if scene.dem else set()) | set(told)
         sums = {path: content_sha256(path) for path in paths}
+        kinds = (scene.visibility_codes, scene.pre_visibility_codes)
+        meaning = [  # of stored numbers, where they are not taken as they are
+            [[band.name, astuple(band.scaling)] for band in scene.bands if band.scaling is not None],
+            [codes.value for codes in kinds] if told and set(kinds) != {Codes.VISIBILITY} else [],
+        ]
         facts = [
             [[band.name, band.index, sums[band.path]] for band in scene.bands],
             None if scene.dem is None else [scene.dem_band, sums[scene.dem]],
@@ -99,6 +106,7 @@ class SceneSource:
             scene.sun,
             scene.reflectance_scale,
             *([[sums[path] for path in told]] if told else []),
+            *(meaning if any(meaning) else []),
         ]
         return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
 

@@ -34,9 +34,11 @@ from landslide_geo.inventory.traced import snapshot
 from landslide_geo.pipeline.workspace import read_record
 from landslide_geo.scene.item import ITEM, PRE_VISIBILITY, VISIBILITY
 from landslide_geo.scene.open import open_scene, read_aoi
+from landslide_geo.scene.product import is_product
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource
 from landslide_geo.scene.stage import staged
+from landslide_geo.scene.told import Codes, Scaling
 
 
 def cut_chips(
@@ -138,7 +140,7 @@ def _scene(sources: Sequence[str | Path] | str | Path, dem: str | Path | None) -
     listed = [sources] if isinstance(sources, str | Path) else list(sources)
     if len(listed) == 1 and (folder := Path(listed[0])).is_dir():
         record = read_record(folder)
-        if record is None and (folder / ITEM).exists():
+        if record is None and ((folder / ITEM).exists() or is_product(folder)):
             return open_scene(listed, dem=dem, terrain_only=True)
         if record is None:
             raise SourceNotFoundError(f"{folder}: holds no finished scan (scan.json); name the scene's files instead")
@@ -153,18 +155,25 @@ def scene_of(record: dict[str, Any]) -> Scene:
     dem = inputs.pop("dem", None)
     inputs.pop("aoi", None)
     seen = [
-        None if told is None else Path(told["path"])
+        (None, Codes.VISIBILITY) if told is None else (Path(told["path"]), Codes(told.get("codes", Codes.VISIBILITY)))
         for told in (inputs.pop(name, None) for name in (VISIBILITY, PRE_VISIBILITY))
     ]
     return Scene(
         geobox=GeoBox((grid["height"], grid["width"]), Affine(*grid["transform"]), grid["crs"]),
-        bands=tuple(BandSource(name, Path(entry["path"]), entry["band"]) for name, entry in inputs.items()),
+        bands=tuple(
+            BandSource(
+                name, Path(entry["path"]), entry["band"], Scaling(**entry["scaling"]) if "scaling" in entry else None
+            )
+            for name, entry in inputs.items()
+        ),
         reflectance_scale=record["reflectance_scale"],
         dem=None if dem is None else Path(dem["path"]),
         dem_band=1 if dem is None else dem["band"],
         scene_id=record["scene_id"],
-        visibility_path=seen[0],
-        pre_visibility_path=seen[1],
+        visibility_path=seen[0][0],
+        pre_visibility_path=seen[1][0],
+        visibility_codes=seen[0][1],
+        pre_visibility_codes=seen[1][1],
     )
 
 

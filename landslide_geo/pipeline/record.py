@@ -9,6 +9,7 @@ import platform
 import resource
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
@@ -20,6 +21,7 @@ from landslide_geo.inference.store import FORMAT
 from landslide_geo.scene.item import PRE_VISIBILITY, VISIBILITY
 from landslide_geo.scene.raster_io import reading
 from landslide_geo.scene.scene import Scene
+from landslide_geo.scene.told import Codes
 from landslide_geo.version import __version__
 
 _PACKAGES: Final = ("torch", "segmentation-models-pytorch", "rasterio", "geopandas", "shapely", "numpy", "exactextract")
@@ -32,13 +34,19 @@ def describe_inputs(scene: Scene, aoi: Path | None) -> list[dict[str, Any]]:
     of all of them.
     """
     files: list[dict[str, Any]] = [
-        {"role": band.name, "path": str(band.path), "band": band.index} for band in scene.bands
+        {"role": band.name, "path": str(band.path), "band": band.index}
+        | ({} if band.scaling is None else {"scaling": asdict(band.scaling)})
+        for band in scene.bands
     ]
     if scene.dem is not None:
         files.append({"role": "dem", "path": str(scene.dem), "band": scene.dem_band})
-    for role, path in ((VISIBILITY, scene.visibility_path), (PRE_VISIBILITY, scene.pre_visibility_path)):
+    for role, path, codes in (
+        (VISIBILITY, scene.visibility_path, scene.visibility_codes),
+        (PRE_VISIBILITY, scene.pre_visibility_path, scene.pre_visibility_codes),
+    ):
         if path is not None:
-            files.append({"role": role, "path": str(path), "band": 1})
+            own = {} if codes is Codes.VISIBILITY else {"codes": codes.value}
+            files.append({"role": role, "path": str(path), "band": 1} | own)
     if aoi is not None:
         files.append({"role": "aoi", "path": str(aoi), "band": None})
     sums = {}

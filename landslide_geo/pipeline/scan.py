@@ -54,6 +54,7 @@ from landslide_geo.scene.open import open_scene
 from landslide_geo.scene.sar import require_speckle
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.stage import despeckled_once, seen_once, staged
+from landslide_geo.scene.told import Level
 from landslide_geo.version import __version__
 
 Progress = bool | Callable[[int, int], None]
@@ -387,6 +388,15 @@ class _Job:
             )
         if self.scene.dem is None:
             found.append("no elevation model: slopes did not screen objects, terrain attributes are empty")
+        levels = {level for level in (self.scene.level, self.scene.pre_level) if level is not None}
+        for wanted in {Level.wanted(member.manifest.reflectance) for member, _ in self.model.models} - {None}:
+            if levels - {wanted}:
+                found.append(
+                    f"the scene holds {' and '.join(sorted(levels))}, and model {self.model.name} was trained on "
+                    f"{wanted}: its figures do not hold here"
+                )
+        if len(levels) > 1:
+            found.append(f"the dates are of two levels, {self.scene.level} after and {self.scene.pre_level} before")
         if self.scene.reflectance_scale is None:
             found.append("8-bit images: clouds, snow and water could not be told from clear ground")
         return found

@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
@@ -22,6 +22,7 @@ from landslide_geo.errors import (
     UnknownBandError,
 )
 from landslide_geo.scene.sun import SunPosition
+from landslide_geo.scene.told import Codes, Level, Scaling
 
 #: The item in a scene's folder. It is written last: a folder without it is unfinished.
 ITEM: Final = "item.json"
@@ -36,7 +37,7 @@ _TIMEOUT_S: Final = 60.0
 
 @dataclass(frozen=True)
 class ItemScene:
-    """What a STAC item says of a scene.
+    """What a STAC item, or a folder of files as they are delivered, says of a scene.
 
     Attributes:
         bands: path and vocabulary name of each.
@@ -44,6 +45,9 @@ class ItemScene:
         date, date_pre: acquisition days of the bands without and with ``pre_``.
         sun: direction of the sun at the later date, or None where the item does not say.
         scene_id: the item's own.
+        codes, pre_codes: what the values of the two rasters mean.
+        scaling: of the bands whose stored numbers are no reflectance × 10,000.
+        level, pre_level: of the reflectance of the two dates; none: not told.
     """
 
     bands: tuple[tuple[str, Path], ...]
@@ -53,6 +57,11 @@ class ItemScene:
     date_pre: dt.date | None
     sun: SunPosition | None
     scene_id: str
+    codes: Codes = Codes.VISIBILITY
+    pre_codes: Codes = Codes.VISIBILITY
+    scaling: Mapping[str, Scaling] = field(default_factory=dict)
+    level: Level | None = None
+    pre_level: Level | None = None
 
 
 def is_item(source: str) -> bool:

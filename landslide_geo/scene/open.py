@@ -15,12 +15,20 @@ from shapely import box
 from shapely.geometry.base import BaseGeometry
 
 from landslide_geo.bands import TERRAIN, is_optical, is_pre
-from landslide_geo.errors import EmptyAOIError, InventoryError, MissingBandError, NoOverlapError, SourceNotFoundError
+from landslide_geo.errors import (
+    EmptyAOIError,
+    InventoryError,
+    MissingBandError,
+    NoOverlapError,
+    ParameterError,
+    SourceNotFoundError,
+)
 from landslide_geo.scene.grid import geographic_centre, ground_sample_distance, scene_geobox
 from landslide_geo.scene.raster_io import covers, open_raster, reading
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource, resolve_all
 from landslide_geo.scene.sun import overpass_sun
+from landslide_geo.scene.told import NUMBERS, Codes
 
 
 def open_scene(
@@ -40,7 +48,8 @@ def open_scene(
 
     Args:
         sources: a GeoTIFF whose band descriptions name its bands, ``NAME=PATH`` for each band, a folder that
-            ``landslide ingest`` wrote, or a STAC item; grids may differ. Days, sun and visibility of an item are taken
+            ``landslide ingest`` wrote, a STAC item, or a folder of a Sentinel-2 product, a Landsat scene or files of
+            one band each; grids may differ. Days, sun and visibility of an item are taken
             where they are not given.
         dem: elevation model in metres, on any grid.
         aoi: vector file; the scene is mapped inside its polygons only.
@@ -92,6 +101,12 @@ def open_scene(
         scene_id=name or (items[0].scene_id if items else _scene_id(first, bands)),
         visibility_path=next((item.visibility for item in items if item.visibility is not None), None),
         pre_visibility_path=next((item.pre_visibility for item in items if item.pre_visibility is not None), None),
+        visibility_codes=next((item.codes for item in items if item.visibility is not None), Codes.VISIBILITY),
+        pre_visibility_codes=next(
+            (item.pre_codes for item in items if item.pre_visibility is not None), Codes.VISIBILITY
+        ),
+        level=next((item.level for item in items if item.level is not None), None),
+        pre_level=next((item.pre_level for item in items if item.pre_level is not None), None),
     )
 
 
@@ -159,10 +174,25 @@ def _check_overlap(path: Path, geobox: GeoBox, *, what: str, first: BandSource) 
 
 
 def _reflectance_scale(bands: Sequence[BandSource]) -> float | None:
-    """Factor to reflectance by the usual conventions: 16-bit integers hold reflectance × 10,000, floats either."""
-    optical = next((band for band in bands if is_optical(band.name)), None)
-    if optical is None:
-        return None
+    """Factor to reflectance by the usual conventions: 16-bit integers hold reflectance × 10,000, floats either.
+
+    Raises:
+        ParameterError: bands that are turned into reflectance × 10,000 stand beside such that hold something else.
+    """
+    optical = [band for band in bands if is_optical(band.name)]
+    if not any(band.scaling for band in optical):
+        return _scale_of(optical[0]) if optical else None
+    for band in optical:
+        if band.scaling is None and _scale_of(band) != 1 / NUMBERS:
+            raise ParameterError(
+                f"{band.path}: {band.name} does not hold reflectance × {NUMBERS:,}, which the scene's other bands are "
+                "turned into; multiply it"
+            )
+    return 1 / NUMBERS
+
+
+def _scale_of(optical: BandSource) -> float | None:
+    """The factor of one band that is taken as it is stored."""
     with open_raster(optical.path) as dataset:
         kind = np.dtype(dataset.dtypes[optical.index - 1])
         if kind.itemsize == 1:

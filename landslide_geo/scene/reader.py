@@ -89,11 +89,10 @@ class BandReader:
         if part.height == 0 or part.width == 0:
             return out
         rows, cols = part.inside(block)
-        for index, (band, dataset, alpha) in enumerate(self._bands):
+        for index, (band, dataset, alpha, nodata) in enumerate(self._bands):
             values = out[index, rows, cols]
             with reading(band.path):
                 values[:] = dataset.read(band.index, window=part.window, out_dtype="float32")
-                nodata = dataset.nodatavals[band.index - 1]
                 if alpha is None and nodata is not None and not np.isnan(nodata):
                     with np.errstate(over="ignore"):  # the lowest float64 is −inf, as are the values read
                         values[values == np.float32(nodata)] = np.nan
@@ -106,17 +105,21 @@ class BandReader:
                     values[mask == 0] = np.nan
             if np.issubdtype(np.dtype(dataset.dtypes[band.index - 1]), np.floating):
                 values[np.isinf(values)] = np.nan
+            if band.scaling is not None:
+                band.scaling.apply(values)
         return out
 
-    def _open(self, band: BandSource) -> tuple[rasterio.DatasetReader | WarpedVRT, int | None]:
-        """A dataset on the scene's grid, and its mask: None for nodata, 0 for a mask band, else a band index."""
+    def _open(self, band: BandSource) -> tuple[rasterio.DatasetReader | WarpedVRT, int | None, float | None]:
+        """A dataset on the scene's grid, its mask (None: nodata, 0: a mask band, else an index), its nodata."""
         if band.path not in self._sources:
             self._sources[band.path] = self._stack.enter_context(open_raster(band.path, what=f"band {band.name}"))
         source = self._sources[band.path]
         masked = MaskFlags.per_dataset in source.mask_flag_enums[band.index - 1]
-        if GeoBox.from_rio(source) == self._geobox:
-            return source, 0 if masked else None
         nodata = source.nodatavals[band.index - 1]
+        if band.scaling is not None and not masked:  # such files need not say it themselves
+            nodata = band.scaling.nodata
+        if GeoBox.from_rio(source) == self._geobox:
+            return source, 0 if masked else None, nodata
         floating = np.issubdtype(np.dtype(source.dtypes[band.index - 1]), np.floating)
         if floating and (nodata is None or np.isnan(nodata)):
             nodata = np.nan  # this one object: as keys, other NaNs are different
@@ -125,7 +128,7 @@ class BandReader:
             with reading(band.path):
                 self._warped[key] = self._stack.enter_context(self._warp(source, nodata, masked))
         warped = self._warped[key]
-        return warped, warped.count if masked else None
+        return warped, warped.count if masked else None, np.nan
 
     def _warp(self, source: rasterio.DatasetReader, nodata: float | None, masked: bool) -> WarpedVRT:
         """A file on the scene's grid, with an alpha band last where it has a mask."""

@@ -23,6 +23,7 @@ from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.sources import BandSource
 from landslide_geo.scene.sun import SunPosition
 from landslide_geo.scene.terrain import illumination, terrain_band, terrain_margin
+from landslide_geo.scene.told import Codes, Level, told_visibility
 from landslide_geo.scene.visibility import Visibility, classify, completed, is_valid, margin
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class Scene:
             it out wherever it is asked for.
         visibility_path, pre_visibility_path: rasters of `Visibility` codes that came with the scene, on any grid, for
             the two dates: they stand instead of the rules. None where there is none.
+        visibility_codes, pre_visibility_codes: what the values of these rasters mean, where they are a producer's own.
+        level, pre_level: of the reflectance of the two dates; None where nothing tells.
     """
 
     geobox: GeoBox
@@ -86,6 +89,10 @@ class Scene:
     seen: Seen | None = None
     visibility_path: Path | None = None
     pre_visibility_path: Path | None = None
+    visibility_codes: Codes = Codes.VISIBILITY
+    pre_visibility_codes: Codes = Codes.VISIBILITY
+    level: Level | None = None
+    pre_level: Level | None = None
     _local: threading.local = field(init=False, default_factory=threading.local, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -228,8 +235,8 @@ class Scene:
             return None
         if not any(is_optical(name) for name in names):
             return None
-        codes = self._reader((_TOLD[pre],)).read(block)[0]
-        return np.nan_to_num(codes, nan=Visibility.NODATA).astype(np.uint8)
+        values = self._reader((_TOLD[pre],)).read(block)[0]
+        return told_visibility(values, self.pre_visibility_codes if pre else self.visibility_codes)
 
     def read_valid(self, block: Block, *, needed: Sequence[str] = ()) -> BoolArray:
         """Where a block can be mapped: clear or water, and inside the area of interest; (h, w)."""

@@ -10,7 +10,9 @@ from typing import Final
 from landslide_geo.bands import OPTICAL, PRE, SAR, TERRAIN, canonical_name, is_pre, is_radar, polarisation
 from landslide_geo.errors import MissingBandError, ParameterError, UnknownBandError
 from landslide_geo.scene.item import ItemScene, is_item, read_item
+from landslide_geo.scene.product import read_product
 from landslide_geo.scene.raster_io import open_raster
+from landslide_geo.scene.told import Scaling
 
 #: Words for all radar of one pass and date.
 _PASSES: Final = ("asc", "desc", f"{PRE}asc", f"{PRE}desc")
@@ -24,11 +26,13 @@ class BandSource:
         name: from the band vocabulary, with ``pre_`` for the earlier date.
         path: of a raster GDAL reads.
         index: 1-based band index in it.
+        scaling: what stored numbers are turned by when they are read; none takes them as they are.
     """
 
     name: str
     path: Path
     index: int = 1
+    scaling: Scaling | None = None
 
 
 def resolve_sources(sources: Sequence[str | Path]) -> tuple[BandSource, ...]:
@@ -36,7 +40,8 @@ def resolve_sources(sources: Sequence[str | Path]) -> tuple[BandSource, ...]:
 
     Each source is ``NAME=PATH`` (one band; a multi-band file contributes the band whose description is that name, else
     its only band), the path of a GeoTIFF whose band descriptions name its bands, a folder that ``landslide ingest``
-    wrote or another STAC item (path or address), or ``pre=PATH``: the same for the earlier date. ``asc=PATH``,
+    wrote or another STAC item (path or address), a folder of files as they are delivered
+    (`landslide_geo.scene.product`), or ``pre=PATH``: the same for the earlier date. ``asc=PATH``,
     ``desc=PATH``, ``pre_asc=PATH`` and ``pre_desc=PATH`` are radar of one pass, whose file names polarisations only.
 
     Returns:
@@ -62,7 +67,7 @@ def resolve_all(sources: Sequence[str | Path]) -> tuple[tuple[BandSource, ...], 
     for source in sources:
         if (item := _item(str(source))) is not None:
             items.append(item)
-            found.extend(BandSource(name, path) for name, path in item.bands)
+            found.extend(BandSource(name, path, scaling=item.scaling.get(name)) for name, path in item.bands)
         else:
             found.extend(_resolve_one(str(source)))
     seen: dict[str, BandSource] = {}
@@ -74,17 +79,23 @@ def resolve_all(sources: Sequence[str | Path]) -> tuple[tuple[BandSource, ...], 
 
 
 def _item(source: str) -> ItemScene | None:
-    """What a source says as a STAC item, or None where it is none; ``pre=…`` takes a scene as the earlier date."""
+    """What a source says as an item or a folder, or None where it is none; ``pre=…`` takes it as the earlier date."""
     name, equals, rest = source.partition("=")
     earlier = bool(equals) and name.strip().lower() == PRE.rstrip("_") and not Path(source).exists()
     address = rest if earlier else source
-    if ("=" in address.partition("/")[0] and not Path(address).exists()) or not is_item(address):
+    if "=" in address.partition("/")[0] and not Path(address).exists():
         return None
-    item = read_item(address)
+    item = read_product(Path(address).expanduser()) or (read_item(address) if is_item(address) else None)
+    if item is None:
+        return None
     if not earlier:
         return item
     own = tuple((PRE + band, path) for band, path in item.bands if not is_pre(band) and band not in TERRAIN)
-    return ItemScene(own, None, item.visibility, None, item.date, None, item.scene_id)
+    scaling = {PRE + band: how for band, how in item.scaling.items()}
+    return ItemScene(
+        own, None, item.visibility, None, item.date, None, item.scene_id,
+        pre_codes=item.codes, scaling=scaling, pre_level=item.level,
+    )  # fmt: skip
 
 
 def _resolve_one(source: str) -> list[BandSource]:
