@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -71,6 +71,10 @@ def ingest(
     speckle: Annotated[
         str | None, typer.Option("--speckle", metavar="NAME", help="Filter radar: median, lee or none, the default.")
     ] = None,
+    align: Annotated[
+        bool,
+        typer.Option(help="Move the earlier date onto the later one where it lies more than half a pixel off."),
+    ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be taken, and load nothing.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another scene in DIR.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
@@ -92,7 +96,7 @@ def ingest(
     given = {
         "stac": stac, "sensors": _listed(sensors), "bands": _listed(bands), "composite": composite,
         "max_cloud": max_cloud, "min_coverage": min_coverage, "resolution": resolution, "speckle": speckle,
-        "before_days": before, "after_days": after,
+        "before_days": before, "after_days": after, "align": align,
     }  # fmt: skip
     params = validated(
         IngestParams, {key: value for key, value in given.items() if value is not None}, where="landslide ingest"
@@ -115,11 +119,23 @@ def _show(result: IngestResult) -> None:
             mark = "+" if entry["chosen"] else "-"
             seen = f"covers {entry['coverage']:.0%}, {entry['hidden']:.0%} of it hidden"
             typer.echo(f"{mark} {entry['date']:4} {entry['name']}: {seen}; {entry['reason']}")
+    if (shift := result.record["checks"].get("alignment")) is not None:
+        typer.echo(_alignment(shift))
     for warning in result.record["warnings"]:
         typer.echo(f"warning: {warning}", err=True)
     if result.planned:
         return
     typer.echo(f"{result.out}" + ("" if result.fresh else " (finished before, nothing to do)"))
+
+
+def _alignment(shift: dict[str, Any]) -> str:
+    if "pixels" not in shift:
+        return f"where the two dates lie was not compared: {shift['reason']}"
+    done = "was moved" if shift["applied"] else "was left there"
+    return (
+        f"the earlier date lay {shift['pixels']:.2f} pixels off ({shift['places']} places of {shift['band']}, spread "
+        f"{shift['spread']:.2f}) and {done}"
+    )
 
 
 def _listed(text: str | None) -> tuple[str, ...] | None:

@@ -17,6 +17,7 @@ from landslide_geo.config.ingesting import IngestParams
 from landslide_geo.errors import FetchError, LandslideError, NoAcquisitionError, OutputError, ParameterError
 from landslide_geo.files import WorkFolder, remove_folder, write_text
 from landslide_geo.pipeline.record import installed
+from landslide_geo.scene.earlier import EarlierDate, alignment_told
 from landslide_geo.scene.folder import RECORD, SceneFacts, band_path, write_band, write_item
 from landslide_geo.scene.grid import crs_name
 from landslide_geo.scene.item import ITEM
@@ -195,11 +196,15 @@ class _Job:
         for sensor, plan in plans.items():
             self.tell(f"looking at the files of {SENSORS[sensor]}")
             layers += self._layers(sensor, plan, work)
+        names = [layer.name for layer in layers.bands]
+        earlier = EarlierDate(folder, work, self.region.geobox, names if self.params.align else ())
         for layer in layers.bands:
-            self._write_layer(folder, layer)
+            self._write_layer(earlier.place(layer.name), layer)
+        if earlier.comparable:
+            self._align(earlier, layers)
         record = self.record(plans, layers)
         write_text(folder / RECORD, json.dumps(record, indent=2, ensure_ascii=False))
-        write_item(folder, self._facts(plans, layers), [layer.name for layer in layers.bands])
+        write_item(folder, self._facts(plans, layers), names)
         remove_folder(work)
         return record
 
@@ -238,6 +243,16 @@ class _Job:
             self.tell(f"loading {layer.name}")
             layer.prepare()
             write_band(folder, layer.name, self.region.geobox, layer.read)
+
+    def _align(self, earlier: EarlierDate, layers: Layers) -> None:
+        """Put the earlier date in its place, and keep how far it lay off."""
+        self.tell("comparing where the two dates lie")
+        shift = earlier.measure()
+        if shift is not None and shift.worth_applying:
+            self.tell(f"moving the earlier date by {shift.pixels:.2f} pixels")
+        earlier.settle(shift)
+        layers.checks["alignment"], warnings = alignment_told(shift)
+        layers.warnings += warnings
 
     def _facts(self, plans: Mapping[str, Plan], layers: Layers) -> SceneFacts:
         first = next((plans[sensor] for sensor in (*_OPTICAL, *plans) if sensor in plans), None)
