@@ -111,7 +111,9 @@ def _granule(folder: Path) -> Path:
         )
     if len(found) > 1:
         names = ", ".join(each.name for each in found[:3]) + ", …" * (len(found) > 3)
-        raise ParameterError(f"{folder}: holds {len(found)} granules ({names}); name one folder, e.g. {found[0]}")
+        raise ParameterError(
+            f"{folder}: holds {len(found)} granules ({names}); name the folder of one, e.g. {found[0]}"
+        )
     return found[0]
 
 
