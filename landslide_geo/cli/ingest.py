@@ -71,6 +71,12 @@ def ingest(
     speckle: Annotated[
         str | None, typer.Option("--speckle", metavar="NAME", help="Filter radar: median, lee or none, the default.")
     ] = None,
+    dem_unit: Annotated[
+        str | None,
+        typer.Option(
+            "--dem-unit", metavar="UNIT", help="Of elevations: m, dm or ft. Default: what the files tell, or m."
+        ),
+    ] = None,
     align: Annotated[
         bool,
         typer.Option(help="Move the earlier date onto the later one where it lies more than half a pixel off."),
@@ -96,7 +102,7 @@ def ingest(
     given = {
         "stac": stac, "sensors": _listed(sensors), "bands": _listed(bands), "composite": composite,
         "max_cloud": max_cloud, "min_coverage": min_coverage, "resolution": resolution, "speckle": speckle,
-        "before_days": before, "after_days": after, "align": align,
+        "before_days": before, "after_days": after, "align": align, "dem_unit": dem_unit,
     }  # fmt: skip
     params = validated(
         IngestParams, {key: value for key, value in given.items() if value is not None}, where="landslide ingest"

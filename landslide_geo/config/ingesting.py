@@ -33,6 +33,9 @@ class IngestParams(Params):
     before_days: float = Field(90, gt=0, le=3660, description="that the earlier date may lie before the event")
     after_days: float = Field(60, gt=0, le=3660, description="that the later date may lie after the event")
     resolution: float = Field(10.0, gt=0, le=1000, description="of the scene's grid, in metres")
+    dem_unit: Literal["m", "dm", "ft"] | None = Field(
+        None, description="of the elevation model; none takes what its files tell, or metres"
+    )
     align: bool = Field(
         True, description="move the earlier optical date onto the later one where it lies more than half a pixel off"
     )

@@ -210,7 +210,7 @@ class _Job:
 
     def _layers(self, sensor: str, plan: Plan, work: Path) -> Layers:
         if sensor == "dem":
-            return elevation_layers(plan, self.region, self.access)
+            return elevation_layers(plan, self.region, self.access, unit=self.params.dem_unit)
         if sensor == "s1":
             how, size = self.params.speckle, self.params.speckle_window
             return radar_layers(plan, self.region, self.access, speckle=how, size=size, work=work)

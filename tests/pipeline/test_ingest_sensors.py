@@ -87,6 +87,42 @@ def test_elevation_comes_along_and_a_half_is_told(made, tmp_path):
     assert abs(told / 100 - share) < 0.03 and "slopes are not known in the rest" in warning
 
 
+@pytest.mark.parametrize(
+    ("factor", "catalogue_says", "given", "words"),
+    [
+        (1.0, None, None, None),
+        (1 / 0.3048, None, "ft", None),
+        (1 / 0.3048, "foot", None, "says that its elevations are in ft; they were converted"),
+        # Decimetres of ground that rises to 1,990 m cannot be metres.
+        (10.0, None, None, "elevations from"),
+        (10.0, None, "dm", None),
+        (1.0, "foot", "m", None),
+    ],
+)
+def test_elevation_in_another_unit_is_converted_where_it_is_told_and_doubted_where_not(
+    made, tmp_path, factor, catalogue_says, given, words
+):
+    optical(made, datetime(2018, 9, 11), RAMP, np.full(SHAPE, 4, np.uint8))
+    metres = ROWS.astype(np.float32) * 10
+    item = made.add(
+        "tile", "cop-dem-glo-30", datetime(2021, 4, 22), {"data": metres * np.float32(factor)}, GRID, nodata=None
+    )
+    if catalogue_says is not None:
+        item["assets"]["data"]["raster:bands"] = [{"unit": catalogue_says}]
+    with made.served() as url:
+        record = ingest(
+            tmp_path / "scene", bbox=BBOX, datetime=SPAN, params=params(url, sensors=("s2", "dem"), dem_unit=given)
+        ).record
+    scene = open_scene(tmp_path / "scene")
+    expected = metres[window(scene)] * (10 if factor == 10 and given is None else 1)
+    assert scene.read_elevation(scene.extent) == pytest.approx(expected, rel=1e-6)
+    if words is None:
+        assert record["warnings"] == []
+    else:
+        (warning,) = record["warnings"]
+        assert "/tile-data.tif: " in warning and words in warning and "--dem-unit" in warning
+
+
 def test_without_an_elevation_model_it_is_told_and_one_that_is_asked_for_is_missed(made, tmp_path):
     optical(made, datetime(2018, 9, 11), RAMP, np.full(SHAPE, 4, np.uint8))
     with made.served() as url:

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from landslide_geo.errors import NoAcquisitionError
 from landslide_geo.scene.composite import mosaic
 from landslide_geo.scene.grid import Block
+from landslide_geo.scene.heights import METRES, HeightUnit, implausible
 from landslide_geo.scene.stac.access import Access, plain
 from landslide_geo.scene.stac.catalogues import Product
 from landslide_geo.scene.stac.layers import Layer, Layers
-from landslide_geo.scene.stac.load import load, look_at
+from landslide_geo.scene.stac.load import Asset, load, look_at
 from landslide_geo.scene.stac.look import coarse, inside
 from landslide_geo.scene.stac.optical import WORKERS
 from landslide_geo.scene.stac.plan import Plan, Searcher
@@ -49,31 +50,54 @@ def plan_elevation(searcher: Searcher, product: Product, collection: str) -> Pla
     return Plan(product, (one,), (), (told,))
 
 
-def elevation_layers(plan: Plan, region: Region, access: Access) -> Layers:
+def elevation_layers(plan: Plan, region: Region, access: Access, *, unit: HeightUnit | None = None) -> Layers:
     """Elevation in metres, NaN where there is none; how much of the area that is, is told.
+
+    Args:
+        plan: its tiles.
+        region: with the grid.
+        access: to the files.
+        unit: of the files, whatever they tell; none takes what each of them tells, or metres.
 
     Raises:
         LandslideError: a file is missing, cannot be had, or does not lie where its item says.
     """
     assets = look_at(plan.post[0].items, plan.product, [BAND], access)[BAND]
 
+    units = [unit or asset.unit or "m" for asset in assets]
+    metres = np.array([METRES[one] for one in units], np.float32)[:, None, None]
+
     def lazy(grid: Any) -> da.Array:
-        return load(assets, grid, access, dtype="float32", nodata=float("nan"), resampling="bilinear")
+        read = load(assets, grid, access, dtype="float32", nodata=float("nan"), resampling="bilinear")
+        return read if (metres == 1).all() else read * metres
 
     grid = coarse(region)
-    seen = np.isfinite(mosaic(lazy(grid).compute(scheduler="threads", num_workers=WORKERS)))
-    missing = 1 - float(seen[inside(region, grid)].mean())
+    tiles = lazy(grid).compute(scheduler="threads", num_workers=WORKERS)
+    missing = 1 - float(np.isfinite(mosaic(tiles))[inside(region, grid)].mean())
     found = Layers(
         bands=[Layer(BAND, partial(_read, lazy(region.geobox)), tuple(plain(asset.href) for asset in assets))],
-        checks={BAND: {"missing": round(missing, 4), "tiles": len(assets)}},
+        checks={BAND: {"missing": round(missing, 4), "tiles": len(assets), "units": sorted(set(units))}},
         warnings=[note for asset in assets for note in asset.notes],
     )
+    for asset, one, values in zip(assets, units, tiles, strict=True):
+        found.warnings += _doubts(asset, one, values, told_by_user=unit is not None)
     if missing > _WORTH_TELLING:
         found.warnings.append(
             f"the elevation model covers {1 - missing:.0%} of the area: slopes are not known in the rest, where "
             "elevation has no value"
         )
     return found
+
+
+def _doubts(asset: Asset, unit: HeightUnit, values: NDArray[Any], *, told_by_user: bool) -> list[str]:
+    """What the user should know of the unit of a tile, whose values are (h, w) in metres by it."""
+    name, doubts = plain(asset.href), []
+    if unit != "m" and not told_by_user:
+        doubts.append(f"{name}: says that its elevations are in {unit}; they were converted, or not with --dem-unit m")
+    known = values[np.isfinite(values)]
+    if known.size and (problem := implausible(name, float(known.min()), float(known.max()))) is not None:
+        doubts.append(problem)
+    return doubts
 
 
 def _read(lazy: da.Array, block: Block) -> NDArray[Any]:

@@ -20,6 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from landslide_geo.errors import MissingCRSError, NoOverlapError
 from landslide_geo.scene.cog import TILE
 from landslide_geo.scene.grid import crs_name, geographic_footprint
+from landslide_geo.scene.heights import HeightUnit, unit_named, unit_told
 from landslide_geo.scene.stac.access import Access, Driver, plain
 from landslide_geo.scene.stac.catalogues import Product
 from landslide_geo.scene.stac.region import unwrapped
@@ -47,6 +48,7 @@ class Asset:
         geobox: its grid.
         nodata: that it tells itself.
         notes: where its metadata were wrong.
+        unit: of elevations, as the file or the catalogue tells it; None where neither does.
     """
 
     item: pystac.Item
@@ -55,6 +57,7 @@ class Asset:
     geobox: GeoBox
     nodata: float | None
     notes: tuple[str, ...]
+    unit: HeightUnit | None = None
 
 
 def look_at(
@@ -142,11 +145,12 @@ def _look(item: pystac.Item, key: str, access: Access) -> Asset:
 def _found(item: pystac.Item, key: str, access: Access, *, anew: bool) -> Asset:
     href = str(item.assets[key].get_absolute_href() or item.assets[key].href)
 
-    def opened(address: str) -> tuple[GeoBox | None, float | None]:
+    def opened(address: str) -> tuple[GeoBox | None, float | None, HeightUnit | None]:
         with rasterio.open(address) as dataset:
-            return (None if dataset.crs is None else GeoBox.from_rio(dataset)), dataset.nodatavals[0]
+            grid = None if dataset.crs is None else GeoBox.from_rio(dataset)
+            return grid, dataset.nodatavals[0], unit_told(dataset)
 
-    geobox, nodata = access.attempt(href, opened, anew=anew)
+    geobox, nodata, unit = access.attempt(href, opened, anew=anew)
     if geobox is None:
         raise MissingCRSError(f"{plain(href)}: has no CRS; choose other dates, or another catalogue with --stac")
     told, own = _told_crs(item, item.assets[key]), crs_name(geobox)
@@ -160,7 +164,7 @@ def _found(item: pystac.Item, key: str, access: Access, *, anew: bool) -> Asset:
     notes: tuple[str, ...] = ()
     if told is not None and geobox.crs != told:
         notes = (f"{item.id}: the catalogue says {told} of {key}, its file {own}; the file lies right and was taken",)
-    return Asset(item, key, href, geobox, nodata, notes)
+    return Asset(item, key, href, geobox, nodata, notes, unit or _catalogue_unit(item.assets[key]))
 
 
 def _shared(outline: BaseGeometry, told: BaseGeometry) -> float:
@@ -171,6 +175,12 @@ def _shared(outline: BaseGeometry, told: BaseGeometry) -> float:
         for turn in (-360, 0, 360)
     )
     return float(shared / max(min(outline.area, told.area), 1e-12))
+
+
+def _catalogue_unit(asset: pystac.Asset) -> HeightUnit | None:
+    """The unit that a catalogue tells of an asset's first band."""
+    bands = asset.extra_fields.get("raster:bands") or asset.extra_fields.get("bands") or [{}]
+    return unit_named(str(bands[0].get("unit", "")))
 
 
 def _told_crs(item: pystac.Item, asset: pystac.Asset) -> str | None:
