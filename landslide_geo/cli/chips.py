@@ -15,7 +15,9 @@ def chips(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...", help="A scan's folder, a GeoTIFF with named bands, or NAME=PATH for each band."
+            metavar="SOURCE...",
+            help="A scan's folder, another source of landslide scan, e.g. a GeoTIFF with named bands, or NAME=PATH for "
+            "each band.",
         ),
     ],
     inventory: Annotated[

@@ -16,7 +16,8 @@ def scan(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="A folder of landslide ingest, a STAC item, a GeoTIFF with named bands, or NAME=PATH for each.",
+            help="A folder of landslide ingest, of a Sentinel-2 product (.SAFE), of a Landsat scene or of bands, a "
+            "STAC item, a GeoTIFF with named bands, or NAME=PATH for each.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")],

@@ -113,7 +113,7 @@ def scan(
     of the user's leaves nothing. The same inputs, model and parameters again do nothing.
 
     Args:
-        sources: a GeoTIFF whose bands are described, or ``NAME=PATH`` for each band.
+        sources: as `landslide_geo.open_scene` takes them.
         out: folder to write to.
         dem: elevation model in metres, on any grid; without one slopes do not screen objects.
         aoi: vector file; only inside its polygons landslides are mapped.
@@ -233,7 +233,13 @@ class _Job:
         self.key = scan_key(
             {
                 "version": __version__,
-                "inputs": [(entry["role"], entry["band"], entry["sha256"]) for entry in self.inputs],
+                "inputs": [
+                    (
+                        *(entry[name] for name in ("role", "band", "sha256")),
+                        *(entry[name] for name in ("scaling", "codes") if name in entry),
+                    )
+                    for entry in self.inputs
+                ],
                 "model": model.sha256,
                 "parameters": {k: v for k, v in self.settings.items() if k not in ("memory_mb", "model", "filter")},
                 "grid": _grid_facts(scene.geobox),

@@ -5,12 +5,15 @@ import shutil
 from datetime import date
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 from products import TILE, change, write_image, write_safe
+from shapely import box
 
 import landslide_geo
 from landslide_geo import open_scene
+from landslide_geo.chips import store
 from landslide_geo.cli.main import run
 from landslide_geo.errors import MissingBandError, ParameterError, SourceNotFoundError
 from landslide_geo.inference.sources import SceneSource
@@ -150,6 +153,12 @@ def test_a_scan_of_a_product(safe, tmp_path, capsys):
     assert by_role["visibility"]["codes"] == "scl"
     assert not [text for text in record["warnings"] if "reflectance" in text], "this model takes either level"
     assert (out / "landslides.gpkg").exists()
+    again = ["scan", str(safe), "--out", str(out), "--model", "red_minus_green"]
+    assert run(again) == 0
+    change(safe / "MTD_MSIL2A.xml", "-1000", "-900")
+    capsys.readouterr()
+    assert run(again) == 2, "other values of the same files are another scan"
+    assert "holds another scan" in capsys.readouterr().err
 
 
 def told(folder: Path) -> str:
@@ -220,3 +229,14 @@ def test_a_bundle_of_the_other_level_warns(tmp_path, capsys):
         texts = json.loads((out / "scan.json").read_text())["warnings"]
         found = [text for text in texts if "level" in text or "trained on" in text]
         assert len(found) == len(expected) and all(any(words in text for text in found) for words in expected)
+
+
+def test_chips_of_a_product(safe, tmp_path, capsys):
+    outlines = gpd.GeoSeries([box(600_100, 4_719_500, 600_300, 4_719_800)], crs="EPSG:32654")
+    outlines.to_file(tmp_path / "outlines.gpkg")
+    arguments = ["chips", str(safe), str(tmp_path / "outlines.gpkg"), "--out", str(tmp_path / "chips"), "--complete"]
+    assert run([*arguments, "--bands", "green", "--size", "32", "--block", "320"]) == 0, capsys.readouterr().err
+    found = [store.read(path) for path in sorted((tmp_path / "chips").glob("*.zarr"))]
+    values = np.concatenate([chips["image"].to_numpy().ravel() for chips in found])
+    known = np.rint(values[np.isfinite(values)] * 10_000)  # chips hold reflectance
+    assert known.size and set(np.unique(known)) <= set(np.maximum(RAMP.astype(np.int64) - 1000, 1).ravel())
