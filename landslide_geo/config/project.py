@@ -24,6 +24,17 @@ class PrepareParams(Params):
     options: str = Field("", description="of landslide prepare")
 
 
+class IngestedParams(Params):
+    """One scene that is loaded from a catalogue."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="of its folder in data/scenes")
+    source: str = Field(
+        alias="from", min_length=1, description="file of the area that the options name, landslide_geo/scene/stac "
+        "where they name a box: loaded again when it changes"
+    )  # fmt: skip
+    options: str = Field(min_length=1, description="of landslide ingest: area, dates, catalogue, sensors")
+
+
 class RunParams(Params):
     """One training of a model."""
 
@@ -95,6 +106,7 @@ class SceneParams(ScanParams):
     """The scan at the end of the pipeline."""
 
     sources: str = Field("", description="as landslide scan takes them, separated by spaces")
+    source: str = Field("data/raw", alias="from", description="folder that they lie in: scanned again when it changes")
     dem: str = Field("", description="elevation model")
     title: str = Field("", description="name of the scan")
 
@@ -104,6 +116,7 @@ class PipelineParams(Params):
 
     profile: str = Field("", description="the profile that it was written from")
     fetch: tuple[str, ...] = Field((), description="what landslide fetch gets")
+    ingest: tuple[IngestedParams, ...] = Field((), description="scenes to load from catalogues")
     prepare: tuple[PrepareParams, ...] = Field((), description="chips to make")
     runs: tuple[RunParams, ...] = Field((), description="trainings")
     filters: tuple[FilterParams, ...] = Field((), description="filters to train")
