@@ -243,6 +243,7 @@ class _Job:
                 "model": model.sha256,
                 "parameters": {k: v for k, v in self.settings.items() if k not in ("memory_mb", "model", "filter")},
                 "grid": _grid_facts(scene.geobox),
+                "sun": scene.sun,  # where a product or an item tells it, no file of bands does
             }
         )
         self.timings = Timings()

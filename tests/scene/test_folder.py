@@ -17,7 +17,8 @@ from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
 from served import serving
 
-from landslide_geo import open_scene
+from landslide_geo import open_scene, scan
+from landslide_geo.config import ScanParams
 from landslide_geo.errors import FetchError, MissingBandError, ParameterError, SourceNotFoundError
 from landslide_geo.inference.sources import SceneSource
 from landslide_geo.pipeline.chips import scene_of
@@ -180,6 +181,16 @@ def test_items_of_others_are_known_by_their_bands_names(folder):
         raw["assets"] = {f"image-{name}": asset for name, asset in raw["assets"].items()}
 
     assert "pre_red" in open_scene(edited(folder, rename)).names
+
+
+def test_another_sun_is_another_scan(folder, tmp_path):
+    params = ScanParams(model="red_minus_green", min_slope_deg=0)
+    keys = [
+        scan(edited(folder, lambda raw, sun=sun: raw["properties"].update({"view:sun_azimuth": sun})), tmp_path / "out",
+             params=params, overwrite=True).record["key"]
+        for sun in (150.0, 150.0, 90.0)
+    ]  # fmt: skip
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_unusable_items_are_named(folder, tmp_path):
