@@ -11,10 +11,10 @@ from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import engine, inputs, memory, network, peers, polygons, rounds, scan, table
+from benchmarks import engine, ingest, inputs, memory, network, peers, polygons, rounds, scan, table
 from benchmarks.table import Goal
 
-PARTS = ("speed", "memory", "scan", "polygons")
+PARTS = ("speed", "memory", "scan", "polygons", "ingest")
 #: Of rasters for the speed and the scan; and (height, width) of rasters for memory, whose first one is the measure.
 SIZES = {False: (2048, 4096), True: (512,)}
 SHAPES = {
@@ -26,6 +26,8 @@ PEER_LIMITS = {"geo-inference": 0.5, "geoai-py": 0.5}
 SCAN_SIZE = {False: 4096, True: 384}
 #: Of rasters to outline: for the speed, and for the memory.
 POLYGON_SIZES = {False: (8192, 16384), True: (512, 1024)}
+#: Of a Sentinel-2 tile.
+INGEST_SIZES = {False: (10980,), True: (1024,)}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,7 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
         outlined = []
         if "polygons" in parts:
             outlined.append(_polygons(folder, count, *POLYGON_SIZES[args.quick]))
-    text = table.markdown(facts, timed, growths, scans, outlined, quick=args.quick)
+        ingested = []
+        if "ingest" in parts:
+            ingested = [_ingested(folder, size, count) for size in args.size or INGEST_SIZES[args.quick]]
+    text = table.markdown(facts, timed, growths, scans, outlined, quick=args.quick, ingested=ingested)
     print(text)
     if args.json is not None:
         raw = {
@@ -62,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
             "memory": [asdict(growth) for growth in growths],
             "scan": [asdict(steps) for steps in scans],
             "polygons": [[asdict(found), asdict(held)] for found, _, held in outlined],
+            "ingest": [[asdict(found), asdict(peaks)] for found, _, peaks in ingested],
         }
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
@@ -104,6 +110,15 @@ def _polygons(folder: Path, count: int, size: int, larger: int) -> tuple[rounds.
     return found, [Goal(polygons.OURS, polygons.THEIRS, 1.0)], held
 
 
+def _ingested(folder: Path, size: int, count: int) -> tuple[rounds.Rounds, list[Goal], ingest.Peaks]:
+    """A tile from a catalogue, and its files warped one by one; and what either takes in memory."""
+    with ingest.served(folder, size) as url:
+        both, peaks = ingest.contestants(folder, size, url)
+        found = rounds.timed(f"{size}² tile", both, rounds=count, pixels=size * size, say=_say)
+    _say(f"ingest: {peaks}")
+    return found, [Goal(ingest.OURS, ingest.THEIRS, 1.0)], peaks
+
+
 def _has_bfloat16() -> bool:
     return any("bf16" in flag for flag in table.machine()["flags"])
 
@@ -116,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", choices=PARTS, action="append", help="what to measure; may be given again")
     parser.add_argument("--quick", action="store_true", help="small rasters and two rounds: does everything run?")
-    parser.add_argument("--size", type=int, action="append", help="of a raster for speed; may be given again")
+    parser.add_argument("--size", type=int, action="append", help="of a raster for speed or ingest; may be repeated")
     parser.add_argument("--rounds", type=int, default=5, help="how often everybody runs (%(default)s)")
     parser.add_argument("--device", default="cpu", help="of the network (%(default)s)")
     parser.add_argument("--data", type=Path, help="folder to keep the rasters in; else they are made anew")

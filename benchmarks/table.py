@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ingest import LIMIT_MB, OURS, THEIRS, Peaks
 from benchmarks.memory import Growth
 from benchmarks.polygons import Held
 from benchmarks.rounds import Rounds
@@ -69,6 +70,7 @@ def markdown(
     outlined: Sequence[tuple[Rounds, Sequence[Goal], Held]],
     *,
     quick: bool,
+    ingested: Sequence[tuple[Rounds, Sequence[Goal], Peaks]] = (),
 ) -> str:
     """Everything as Markdown: a line on the machine, then a table for each kind of figure."""
     parts = [_described(facts)]
@@ -85,6 +87,13 @@ def markdown(
         parts.append(
             f"Polygons of a {held.size}² raster: {held.objects:,} objects in {held.seconds:.1f} s, "
             f"{held.growth_mb:.0f} MB."
+        )
+    for timed, goals, peaks in ingested:
+        parts.append(_speed_table([(timed, goals)]))
+        ours, theirs = (peaks.megabytes[name] for name in (OURS, THEIRS))
+        parts.append(
+            f"Largest memory of the whole process for a {peaks.size}² tile of six bands, classes and elevation: {OURS} "
+            f"{ours:.0f} MB, {_judged(ours, LIMIT_MB)} {LIMIT_MB}; {THEIRS} {theirs:.0f} MB."
         )
     return "\n\n".join(parts) + "\n"
 

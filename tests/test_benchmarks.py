@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from benchmarks import engine, inputs, memory, polygons, rounds, scan, table
+from benchmarks import engine, ingest, inputs, memory, polygons, rounds, scan, table
 from benchmarks.memory import Growth
 from benchmarks.polygons import Held
 from benchmarks.scan import Steps
@@ -75,6 +75,28 @@ def test_the_tables_say_what_goal_was_missed_and_find_their_place(tmp_path):
     (tmp_path / "other.md").write_text("no mark")
     with pytest.raises(ValueError, match="has no"):
         table.write_between_marks(tmp_path / "other.md", text)
+
+
+@pytest.mark.slow
+def test_a_tile_is_ingested_and_warped_onto_one_grid(tmp_path):
+    pytest.importorskip("rustac")
+    with ingest.served(tmp_path, 600) as url:
+        both, peaks = ingest.contestants(tmp_path, 600, url)
+        found = rounds.timed("600² tile", both, rounds=1, pixels=360_000, say=lambda text: None)
+    assert set(peaks.megabytes) == {ingest.OURS, ingest.THEIRS} == set(found.seconds)
+    assert 50 < peaks.megabytes[ingest.THEIRS] < peaks.megabytes[ingest.OURS] < ingest.LIMIT_MB
+    for ours, theirs in (("swir16", "tile-600-swir16"), ("elevation", "tile-600-data"), ("red", "tile-600-red")):
+        with (
+            rasterio.open(tmp_path / f"ingested/{ours}.tif") as one,
+            rasterio.open(tmp_path / f"warped/{theirs}.tif") as other,
+        ):
+            assert (one.shape, one.transform, one.crs) == (other.shape, other.transform, other.crs)
+            assert one.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == other.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+            inner = np.s_[50:-50, 50:-50]
+            offset = 0 if ours == "elevation" else 1000
+            assert np.abs(one.read(1)[inner].astype(float) - (other.read(1)[inner].astype(float) - offset)).max() < 2
+    text = table.markdown(table.machine(), [], [], [], [], quick=True, ingested=[(found, [], peaks)])
+    assert "Largest memory of the whole process for a 600² tile" in text and "≤ 3072" in text
 
 
 def test_both_ways_to_polygons_find_the_same_objects(tmp_path):
