@@ -58,6 +58,13 @@ def replacing(path: Path, *, also: tuple[type[Exception], ...] = ()) -> Iterator
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def clear_replacing(folder: Path) -> None:
+    """Remove what `replacing` had begun in a folder when its process was killed; nobody else writes there."""
+    for left in folder.glob(".*-*"):
+        if left.is_dir():
+            remove_folder(left)
+
+
 @contextmanager
 def replacing_folder(target: Path, *, overwrite: bool = False, option: str = "--out") -> Iterator[Path]:
     """A folder that takes the place of ``target`` if the block ends well, and vanishes if not.

@@ -8,7 +8,7 @@ import pytest
 from killing import run
 
 from landslide_geo.errors import OutputError, ParameterError
-from landslide_geo.files import WorkFolder, remove_folder, replacing, write_text
+from landslide_geo.files import WorkFolder, clear_replacing, remove_folder, replacing, write_text
 
 
 def test_a_file_appears_when_the_block_ends_well(tmp_path):
@@ -125,3 +125,18 @@ def test_a_text_is_written_with_its_folder_or_one_line_says_why_not(tmp_path):
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["table.md"]
     with pytest.raises(OutputError, match="cannot be written"):
         write_text(tmp_path / "new/table.md/more.md", "")
+
+
+def _killed_in_the_middle(path: Path) -> None:
+    with replacing(path) as part:
+        part.write_text("half")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_a_killed_write_left_is_cleared_and_nothing_else(tmp_path):
+    (tmp_path / "other.tif").write_text("whole")
+    (tmp_path / ".lock").touch()
+    assert not run(_killed_in_the_middle, tmp_path / "red.tif")
+    assert len(list(tmp_path.iterdir())) == 3
+    clear_replacing(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "other.tif"]

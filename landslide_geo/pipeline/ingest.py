@@ -15,7 +15,7 @@ import shapely.geometry
 from landslide_geo.bands import OPTICAL, canonical_name
 from landslide_geo.config.ingesting import IngestParams
 from landslide_geo.errors import FetchError, LandslideError, NoAcquisitionError, OutputError, ParameterError
-from landslide_geo.files import WorkFolder, remove_folder, write_text
+from landslide_geo.files import WorkFolder, clear_replacing, remove_folder, write_text
 from landslide_geo.pipeline.record import installed
 from landslide_geo.scene.earlier import EarlierDate, alignment_told
 from landslide_geo.scene.folder import RECORD, SceneFacts, band_path, write_band, write_item
@@ -190,6 +190,7 @@ class _Job:
 
     def write(self, folder: Path, plans: Mapping[str, Plan]) -> dict[str, Any]:
         """Write bands that are not there yet, the record, and the item; returns the record."""
+        clear_replacing(folder)
         work = folder / _WORK
         work.mkdir(exist_ok=True)
         layers = Layers()

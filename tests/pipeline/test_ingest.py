@@ -208,6 +208,7 @@ def test_a_killed_ingest_goes_on(made, tmp_path):
     scene = open_scene(out)
     assert np.array_equal(scene.read(["red"], scene.extent)[0], RAMP[window(scene)])
     assert [path.name for path in tmp_path.iterdir() if path.name != "files"] == ["scene"]
+    assert not list(out.glob(".*")), "what was begun when it was killed is gone"
 
 
 def test_a_slow_server_that_drops_and_fails_for_a_moment_gives_the_same_scene(made, tmp_path):
