@@ -11,11 +11,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +29,7 @@ from odc.geo.geom import BoundingBox
 from rasterio.enums import Resampling
 
 from benchmarks.inputs import CRS, TILE, TRANSFORM, ground
+from benchmarks.stac_server import stac_server
 from landslide_geo.scene.cog import write_cog
 from landslide_geo.scene.grid import Block, geographic_footprint
 
@@ -123,19 +121,8 @@ def served(folder: Path, size: int) -> Iterator[str]:
     ]
     listed = folder / f"items-{size}.json"
     listed.write_text(json.dumps({"type": "FeatureCollection", "features": items}), encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    program = shutil.which("rustac", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
-    if program is None:
-        raise FileNotFoundError("rustac is not installed; pip install rustac")
-    command = [program, "serve", "--create-collections", "--addr", address, str(listed)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            _wait(f"http://{address}/", server)
-            yield f"http://{address}/"
-        finally:
-            server.terminate()
+    with stac_server(listed) as url:
+        yield url
 
 
 def _peak(peaks: Peaks, name: str, code: str, arguments: list[str]) -> None:
@@ -194,16 +181,3 @@ def _item(
     for key, path in files.items():
         item.add_asset(key, pystac.Asset(path.absolute().as_uri(), media_type=pystac.MediaType.COG, roles=["data"]))
     return item.to_dict(include_self_link=False, transform_hrefs=False)
-
-
-def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(200):
-        if server.poll() is not None:
-            raise RuntimeError(f"rustac ended with {server.returncode}")
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError("rustac does not answer")

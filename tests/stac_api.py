@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +15,7 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from shapely.geometry import mapping
 
+from benchmarks.stac_server import rustac, stac_server
 from landslide_geo.scene.grid import geographic_footprint
 
 
@@ -55,31 +50,9 @@ def projected(item: dict[str, Any], rasters: dict[str, Path]) -> dict[str, Any]:
 @contextmanager
 def stac_api(folder: Path, items: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The address of a STAC API that has these items while the block runs."""
-    program = shutil.which("rustac") or shutil.which("rustac", path=str(Path(sys.executable).parent))
-    if program is None:
+    if rustac() is None:
         pytest.skip("rustac is not installed")
     listed = folder / "items.json"
     listed.write_text(json.dumps({"type": "FeatureCollection", "features": list(items)}))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    command = [program, "serve", "--create-collections", "--addr", address, str(listed)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            _wait(f"http://{address}/", server)
-            yield f"http://{address}/"
-        finally:
-            server.terminate()
-
-
-def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(200):
-        if server.poll() is not None:
-            raise RuntimeError(f"rustac ended with {server.returncode}")
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError("rustac does not answer")
+    with stac_server(listed) as url:
+        yield url

@@ -20,7 +20,7 @@ from odc.geo.geobox import GeoBox
 from landslide_geo.bands import PRE, is_optical, is_pre
 from landslide_geo.files import write_text
 from landslide_geo.scene.alignment import APPLIED_ABOVE, Shift, aligned, measured
-from landslide_geo.scene.folder import band_path, write_band
+from landslide_geo.scene.folder import band_path, stored_numbers, write_band
 from landslide_geo.scene.grid import Block
 from landslide_geo.scene.item import PRE_VISIBILITY
 from landslide_geo.scene.open import open_scene
@@ -115,9 +115,7 @@ def _stored(path: Path, block: Block) -> NDArray[np.uint16]:
     """Resampled numbers as they are stored: rounded, at least 1 where there is a value, 0 where there is none."""
     with rasterio.open(path) as dataset:
         values = dataset.read(1, window=block.window)
-    known = np.isfinite(values)
-    rounded = np.clip(np.rint(np.where(known, values, 0)), 1, 65535)
-    return np.where(known, rounded, 0).astype(np.uint16)
+    return stored_numbers(values)
 
 
 def _nearest(path: Path, block: Block, shift: Shift) -> NDArray[np.uint8]:

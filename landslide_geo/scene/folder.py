@@ -33,14 +33,13 @@ from landslide_geo.scene.cog import write_cog
 from landslide_geo.scene.grid import Block, crs_name, geographic_footprint
 from landslide_geo.scene.item import ITEM, PRE_VISIBILITY, VISIBILITY
 from landslide_geo.scene.sun import SunPosition
+from landslide_geo.scene.told import NUMBERS
 from landslide_geo.scene.visibility import Visibility
 
 FloatArray = NDArray[np.float32]
 
 #: Where the bands came from, as JSON.
 RECORD: Final = "ingest.json"
-#: Stored optical values are reflectance times this. `landslide_geo.scene.open` takes 16-bit integers for it.
-REFLECTANCE: Final = 10_000
 _EXTENSIONS: Final = {
     "eo": "https://stac-extensions.github.io/eo/v1.1.0/schema.json",
     "raster": "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
@@ -80,9 +79,13 @@ def stored_reflectance(reflectance: FloatArray) -> NDArray[np.uint16]:
 
     Atmospheric correction makes dark pixels a little negative; as 0 they would be holes.
     """
-    known = np.isfinite(reflectance)
-    scaled = np.clip(np.rint(np.where(known, reflectance, 0) * REFLECTANCE), 1, 65535)
-    return np.where(known, scaled, 0).astype(np.uint16)
+    return stored_numbers(reflectance * NUMBERS)
+
+
+def stored_numbers(numbers: FloatArray) -> NDArray[np.uint16]:
+    """Reflectance × 10,000 → what is stored, as by `stored_reflectance`."""
+    known = np.isfinite(numbers)
+    return np.where(known, np.clip(np.rint(np.where(known, numbers, 0)), 1, 65535), 0).astype(np.uint16)
 
 
 def write_band(folder: Path, name: str, geobox: GeoBox, read: Callable[[Block], NDArray[Any]]) -> Path:
@@ -166,7 +169,7 @@ def _asset(folder: Path, name: str, facts: SceneFacts) -> pystac.Asset:
         ]
     else:
         if is_optical(name):
-            raster |= {"scale": 1 / REFLECTANCE, "offset": 0, "unit": "1"}
+            raster |= {"scale": 1 / NUMBERS, "offset": 0, "unit": "1"}
             # The extension has one name for all of the red edge.
             band["common_name"] = "rededge" if stem.startswith("rededge") else stem
         else:

@@ -15,7 +15,8 @@ from landslide_geo.scene.visibility import Visibility
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
 
-#: A scene's numbers are reflectance times this, as `landslide_geo.scene.folder` stores them.
+#: A scene's numbers are reflectance times this: `landslide_geo.scene.folder` stores them, `landslide_geo.scene.open`
+#: takes 16-bit integers for them.
 NUMBERS: Final = 10_000
 
 
