@@ -116,6 +116,10 @@ def _part_on_worker(
         _run(work, StripStore(folder, work.grid, mark=mark), part, lambda windows: None, 1)
 
 
+def _delivered(parcel: Parcel[Work]) -> Parcel[Work]:
+    return parcel
+
+
 def _distributed(
     parcel: Parcel[Work],
     parts: list[Part],
@@ -132,7 +136,8 @@ def _distributed(
     # On this machine the workers share the cores; elsewhere they know best themselves.
     busy = min(len(workers), len(parts))
     threads = max((os.cpu_count() or 1) // max(busy, 1), 1) if hosts <= {"127.0.0.1"} else None
-    shared = client.scatter(parcel, broadcast=True, hash=False)
+    # As a task, it is made anew where every worker that held it was killed; scattered data would be lost with them.
+    shared = client.submit(_delivered, parcel, pure=False)
     running = {
         client.submit(
             _part_on_worker, shared, store.folder.resolve(), store.mark, part, memory_mb, threads, pure=False

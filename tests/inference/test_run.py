@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -37,18 +38,29 @@ class Convolution:
 
 
 class KilledOnce(Convolution):
-    """Its process dies in the middle of a part, the first time that any gets there."""
+    """So many processes die in the middle of a part, all at the same moment; those that take their place do not."""
 
-    def __init__(self, mark: Path) -> None:
+    def __init__(self, marks: Path, processes: int) -> None:
         super().__init__()
-        self.mark, self.calls = mark, 0
+        self.marks, self.processes, self.calls = marks, processes, 0
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         self.calls += 1
-        if self.calls == 40 and not self.mark.exists():
-            self.mark.touch()
+        if self.calls == 40 and self._mine():
+            end = time.monotonic() + 60
+            while len(list(self.marks.iterdir())) < self.processes and time.monotonic() < end:
+                time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__call__(batch)
+
+    def _mine(self) -> bool:
+        for number in range(self.processes):
+            try:
+                (self.marks / str(number)).touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            return True
+        return False
 
 
 def failing(batch: np.ndarray) -> np.ndarray:
@@ -123,9 +135,12 @@ def test_a_cluster_gives_what_one_process_gives(raster, alone, scheduler, tmp_pa
 
 
 @pytest.mark.integration
-def test_a_worker_killed_in_the_middle_costs_its_part_only(raster, alone, scheduler, tmp_path):
-    predict_raster(raster, KilledOnce(tmp_path / "mark"), tmp_path / "out.tif", scheduler=scheduler, **WINDOWS)
-    assert (tmp_path / "mark").exists()
+@pytest.mark.parametrize("processes", [1, 2], ids=["one of two workers", "all workers"])
+def test_workers_killed_in_the_middle_cost_their_parts_only(processes, raster, alone, scheduler, tmp_path):
+    (tmp_path / "marks").mkdir()
+    network = KilledOnce(tmp_path / "marks", processes)
+    predict_raster(raster, network, tmp_path / "out.tif", scheduler=scheduler, **WINDOWS)
+    assert len(list((tmp_path / "marks").iterdir())) == processes
     assert same(tmp_path / "out.tif", alone[0])
 
 
