@@ -26,7 +26,8 @@ def fetch(
         typer.Argument(
             metavar="NAME",
             help="Sample scene: hokkaido, or simulated, which is made here. Dataset: landslide4sense, "
-            "landslide4sense-rgb, bijie, hrgldd, sen12landslides, zindi, negatives.",
+            "landslide4sense-rgb, bijie, hrgldd, sen12landslides, zindi, negatives. Weights to start training from: "
+            "efficientnet-lite0.",
         ),
     ],
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder to keep it in.")] = Path("data/raw"),
@@ -49,10 +50,13 @@ def fetch(
 
     Example: landslide fetch bijie --mirror /data/mirror
     """
+    from landslide_geo.models.packaged import PACKAGED
     from landslide_geo.scene.fetch import SAMPLES
 
     if name == SIMULATED:
         _simulated(to)
+    elif name in PACKAGED:
+        _encoder(name, to)
     elif name in SAMPLES:
         if part:
             raise ParameterError(f"{name} has no parts; leave out --part")
@@ -70,6 +74,17 @@ def _simulated(to: Path) -> None:
     typer.echo(f"  landslide scan {' '.join(made.sources)} --dem {made.dem} --out out/{SIMULATED}")
 
 
+def _encoder(name: str, to: Path) -> None:
+    from landslide_geo.models.packaged import PACKAGED, write_encoder
+
+    packaged = PACKAGED[name]
+    path = write_encoder(name, to)
+    typer.echo(packaged.title)
+    typer.echo(f"Licence: {packaged.licence}.")
+    typer.echo(f"Start from it with encoder {packaged.encoder} (tu-{packaged.encoder} of networks that outline):")
+    typer.echo(f"  landslide train --data DIR --start {path} --out DIR --params params.yaml --model NAME")
+
+
 def _scene(name: str, to: Path, mirror: Path | None) -> None:
     from landslide_geo.scene.fetch import fetch_scene
 
@@ -83,10 +98,12 @@ def _scene(name: str, to: Path, mirror: Path | None) -> None:
 def _dataset(name: str, to: Path, mirror: Path | None, parts: tuple[str, ...], *, yes: bool) -> None:
     from landslide_geo.chips.catalogue import DATASETS
     from landslide_geo.chips.fetch import fetch_dataset, outstanding, plan_dataset
+    from landslide_geo.models.packaged import PACKAGED
     from landslide_geo.scene.fetch import SAMPLES
 
     if name not in DATASETS:
-        raise ParameterError(f"nothing is called {name!r}; there are: {', '.join((*SAMPLES, *DATASETS))}")
+        known = ", ".join((SIMULATED, *SAMPLES, *DATASETS, *PACKAGED))
+        raise ParameterError(f"nothing is called {name!r}; there are: {known}")
     dataset = DATASETS[name]
     for line in (
         dataset.title, f"Size: {dataset.size}", f"Licence: {dataset.licence}", f"Cite: {dataset.citation}"

@@ -29,6 +29,10 @@ def train(
     ] = None,
     fold: Annotated[int | None, typer.Option("--fold", help="Validate on this part of the training chips.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Another seed.")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", metavar="MODEL|FILE", help="Begin with a model's weights, or an encoder's file."),
+    ] = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Start anew where an earlier run was interrupted.")
     ] = False,
@@ -42,13 +46,15 @@ def train(
     killed goes on from the last epoch.
 
     Example: landslide train --data chips/landslide4sense-rgb --negatives chips/negatives --out models/mine
+
+    Example: landslide train --data chips/my-region --start default --epochs 10 --out models/my-region
     """
     from landslide_geo.config import PipelineParams, load_params
     from landslide_geo.errors import ParameterError
     from landslide_geo.pipeline.figures import TRAINED, plots_folder, write_training
     from landslide_geo.pipeline.training import train_model
 
-    changes: dict[str, object] = {"epochs": epochs, "fold": fold, "seed": seed}
+    changes: dict[str, object] = {"epochs": epochs, "fold": fold, "seed": seed, "start": start}
     given = {name: value for name, value in changes.items() if value is not None}
     if architecture is not None:
         given |= {"architecture": architecture, "name": architecture, "arguments": {}}
@@ -57,6 +63,7 @@ def train(
     chosen = (load_params(params) if params is not None else PipelineParams()).training(model, **given)
     named: dict[str, object] = {"--params": params and params.name, "--model": model, "--architecture": architecture}
     named |= {f"--{name}": value for name, value in changes.items()}
+    named["--start"] = start and Path(start).name
     options = " ".join(f"{name} {value}" for name, value in named.items() if value is not None)
     with plots_folder(plots, TRAINED) as folder:
         bundle = train_model(

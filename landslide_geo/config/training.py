@@ -30,6 +30,10 @@ class TrainParams(Params):
         {"encoder": "tu-resnet18d", "decoder_channels": [192, 96, 64, 32, 16]},
         description="arguments of the architecture",
     )
+    start: str | None = Field(
+        None, description="bundle, or file of an encoder's weights (.safetensors, timm's names), to start from; none: "
+        "random weights"
+    )  # fmt: skip
     bands: tuple[str, ...] | None = Field(None, description="of the chips, in order; none: all of them")
     normalisation: Normalisation = StretchParams(gains=L4S_GAINS)
     epochs: int = Field(34, ge=1, description="with strong augmentation")

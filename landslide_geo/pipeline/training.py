@@ -31,6 +31,7 @@ from landslide_geo.models import (
 from landslide_geo.models.manifest import Calibration, Threshold
 from landslide_geo.models.modalities import NEED_CHANNELS, arguments_of
 from landslide_geo.models.registry import task
+from landslide_geo.models.start import find_start
 from landslide_geo.processor import described
 from landslide_geo.training.calibration import Decision, Method, decide
 from landslide_geo.training.evaluate import (
@@ -99,9 +100,15 @@ def train_model(
     params = params.model_copy(update={"arguments": completed})
     network = build(params.architecture, bands=len(training.bands), arguments=params.arguments)
     _check_size(network, training, params.architecture)
+    start = None if params.start is None else find_start(params.start)
+    if start is not None:
+        start.into(network)  # whether it fits is told now
     about: dict[str, Any] = {
-        "params": params, "out": out, "command": _command(data, negatives, options),
-        "data": [_told(chips) for chips in (training, hard) if chips is not None],
+        # A bundle says by which weights it began, not where they lay.
+        "params": params if start is None else params.model_copy(update={"start": start.name}), "out": out,
+        "command": _command(data, negatives, options),
+        "data": [_told(chips) for chips in (training, hard) if chips is not None]
+        + ([] if start is None else [f"started from {start}"]),
     }  # fmt: skip
     if not any(True for _ in network.parameters()):  # a rule
         measured = _measured(training)

@@ -24,6 +24,7 @@ from landslide_geo.chips.split import Split
 from landslide_geo.config import FixedParams, Normalisation, TrainParams
 from landslide_geo.errors import DatasetError, ParameterError
 from landslide_geo.files import write_json
+from landslide_geo.models.start import find_start
 from landslide_geo.processor import computes_bfloat16
 from landslide_geo.training.data import EpochBatches, HeldChips, TrainingChips, collate
 from landslide_geo.training.energy import Meter
@@ -382,6 +383,8 @@ def _filtered(chips: Split) -> str:
 def _key(material: Material, params: TrainParams) -> str:
     """Stands for all that decides the weights."""
     digest = hashlib.sha256(params.model_dump_json().encode())
+    if params.start is not None:
+        digest.update(find_start(params.start).sha256.encode())
     for chips in (material.training, material.validation, material.negatives):
         if chips is not None:
             digest.update(chips.digest().encode())

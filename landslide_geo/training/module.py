@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from landslide_geo.config import TrainParams
 from landslide_geo.models.registry import build
+from landslide_geo.models.start import find_start
 from landslide_geo.training.losses import loss_function, sample_losses
 from landslide_geo.training.metrics import Histogram
 
@@ -47,9 +48,10 @@ class Segmenter(lightning.LightningModule):
     def __init__(self, params: TrainParams, *, bands: int, chips: int = 0, steps: int = 1) -> None:
         super().__init__()
         self.params, self.steps = params, steps
-        self.network = build(params.architecture, bands=bands, arguments=params.arguments).to(
-            memory_format=torch.channels_last  # type: ignore[call-overload]
-        )
+        network = build(params.architecture, bands=bands, arguments=params.arguments)
+        if params.start is not None:
+            find_start(params.start).into(network)
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = (
             AveragedModel(self.network, multi_avg_fn=_Average(params.ema_decay), use_buffers=True)
             if params.ema_decay is not None

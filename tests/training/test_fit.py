@@ -24,6 +24,7 @@ pytest.importorskip("lightning")
 
 from landslide_geo.training.fit import BEST, LAST, Fitted, Material, fit
 from landslide_geo.training.module import Segmenter, learning_rate_factor
+from landslide_geo.training.package import draft, rounded
 
 PARAMS = TrainParams(
     name="tiny",
@@ -265,3 +266,20 @@ def test_chips_that_do_not_fit_are_named(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="batch_size 8 does not divide among 3 devices"):
         fit(MATERIAL, params=SHORT.model_copy(update={"devices": 3, "accelerator": "cpu"}), out=tmp_path)
     assert json.dumps([path.name for path in tmp_path.iterdir()]) == "[]" or not (tmp_path / LAST).exists()
+
+
+def test_training_starts_from_a_models_weights(trained: tuple[Fitted, Path], tmp_path: Path) -> None:
+    """With a learning rate of nearly nothing what comes out is what it began with; another start is another run."""
+    bundle = draft(rounded(trained[0].network), MATERIAL.training, params=PARAMS, out=tmp_path / "first",
+                   normalisation=trained[0].normalisation, command="", data=[], measured={})  # fmt: skip
+    still = SHORT.model_copy(
+        update={"start": str(bundle.directory), "lr": 1e-12, "weight_decay": 0.0, "ema_decay": None, "augment": None}
+    )
+    again = fit(MATERIAL, params=still, out=tmp_path / "again")
+    learned = dict(bundle.network.named_parameters())
+    for name, tensor in again.network.named_parameters():
+        torch.testing.assert_close(tensor, learned[name].to(tensor.dtype), atol=1e-6, rtol=0)
+    other = fit(MATERIAL, params=still.model_copy(update={"start": None}), out=tmp_path / "again")
+    assert any(
+        not torch.allclose(tensor, learned[name], atol=1e-3) for name, tensor in other.network.named_parameters()
+    )
