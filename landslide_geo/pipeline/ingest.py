@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from landslide_geo.bands import OPTICAL, canonical_name
 from landslide_geo.config.ingesting import IngestParams
 from landslide_geo.errors import FetchError, LandslideError, NoAcquisitionError, OutputError, ParameterError
 from landslide_geo.files import WorkFolder, clear_replacing, remove_folder, write_text
+from landslide_geo.parallel import in_order
 from landslide_geo.pipeline.record import installed
 from landslide_geo.scene.earlier import EarlierDate, alignment_told
 from landslide_geo.scene.folder import RECORD, SceneFacts, band_path, write_band, write_item
@@ -26,6 +28,7 @@ from landslide_geo.scene.stac.access import Access
 from landslide_geo.scene.stac.catalogues import PRODUCTS, SENSORS, Product, catalogue_of, collection_of
 from landslide_geo.scene.stac.elevation import elevation_layers, plan_elevation
 from landslide_geo.scene.stac.layers import Layer, Layers, optical_layers
+from landslide_geo.scene.stac.optical import BANDS_AT_A_TIME
 from landslide_geo.scene.stac.plan import Dates, Plan, Searcher, plan_sensor
 from landslide_geo.scene.stac.radar import plan_radar, radar_layers
 from landslide_geo.scene.stac.region import Region, region_of
@@ -199,8 +202,9 @@ class _Job:
             layers += self._layers(sensor, plan, work)
         names = [layer.name for layer in layers.bands]
         earlier = EarlierDate(folder, work, self.region.geobox, names if self.params.align else ())
-        for layer in layers.bands:
-            self._write_layer(earlier.place(layer.name), layer)
+        write = partial(self._write_layer, earlier)
+        for _ in in_order(write, layers.bands, threads=BANDS_AT_A_TIME):
+            pass
         if earlier.comparable:
             self._align(earlier, layers)
         record = self.record(plans, layers)
@@ -238,8 +242,9 @@ class _Job:
             "versions": {"landslide-geo": __version__} | installed(_PACKAGES),
         }
 
-    def _write_layer(self, folder: Path, layer: Layer) -> None:
+    def _write_layer(self, earlier: EarlierDate, layer: Layer) -> None:
         # Files appear by rename, finished or not at all.
+        folder = earlier.place(layer.name)
         if not band_path(folder, layer.name).exists():
             self.tell(f"loading {layer.name}")
             layer.prepare()

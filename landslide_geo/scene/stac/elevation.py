@@ -18,10 +18,10 @@ from landslide_geo.scene.stac.catalogues import Product
 from landslide_geo.scene.stac.layers import Layer, Layers
 from landslide_geo.scene.stac.load import Asset, load, look_at
 from landslide_geo.scene.stac.look import coarse, inside
-from landslide_geo.scene.stac.optical import WORKERS
 from landslide_geo.scene.stac.plan import Plan, Searcher
 from landslide_geo.scene.stac.region import Region
 from landslide_geo.scene.stac.search import Acquisition, moment, search
+from landslide_geo.scene.stac.strips import WORKERS, Strips
 
 BAND = "elevation"
 #: Share of an area that may be without elevation before it is told: shores and rounding.
@@ -75,7 +75,7 @@ def elevation_layers(plan: Plan, region: Region, access: Access, *, unit: Height
     tiles = lazy(grid).compute(scheduler="threads", num_workers=WORKERS)
     missing = 1 - float(np.isfinite(mosaic(tiles))[inside(region, grid)].mean())
     found = Layers(
-        bands=[Layer(BAND, partial(_read, lazy(region.geobox)), tuple(plain(asset.href) for asset in assets))],
+        bands=[Layer(BAND, partial(_read, Strips(lazy(region.geobox))), tuple(plain(asset.href) for asset in assets))],
         checks={BAND: {"missing": round(missing, 4), "tiles": len(assets), "units": sorted(set(units))}},
         warnings=[note for asset in assets for note in asset.notes],
     )
@@ -100,6 +100,5 @@ def _doubts(asset: Asset, unit: HeightUnit, values: NDArray[Any], *, told_by_use
     return doubts
 
 
-def _read(lazy: da.Array, block: Block) -> NDArray[Any]:
-    rows, cols = block.slices
-    return mosaic(lazy[:, rows, cols].compute(scheduler="threads", num_workers=WORKERS))
+def _read(strips: Strips, block: Block) -> NDArray[Any]:
+    return mosaic(strips.read(block))

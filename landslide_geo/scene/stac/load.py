@@ -18,18 +18,16 @@ from pystac.extensions.projection import ProjectionExtension
 from shapely.geometry.base import BaseGeometry
 
 from landslide_geo.errors import MissingCRSError, NoOverlapError
-from landslide_geo.scene.cog import TILE
 from landslide_geo.scene.grid import crs_name, geographic_footprint
 from landslide_geo.scene.heights import HeightUnit, unit_named, unit_told
 from landslide_geo.scene.stac.access import Access, Driver, plain
 from landslide_geo.scene.stac.catalogues import Product
 from landslide_geo.scene.stac.region import unwrapped
+from landslide_geo.scene.stac.strips import CHUNKS
 
 if TYPE_CHECKING:
     import dask.array as da
 
-#: Tiles of a lazy band: those that a COG is written in, so that none is read twice.
-CHUNKS: Final = {"y": TILE, "x": 2 * TILE}
 #: Files looked at at a time; it is waiting that takes the time.
 _THREADS: Final = 8
 _BAND: Final = "band"

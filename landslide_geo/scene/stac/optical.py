@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,6 +21,7 @@ from landslide_geo.scene.sentinel2 import Offset
 from landslide_geo.scene.stac.access import Access
 from landslide_geo.scene.stac.load import Asset, load
 from landslide_geo.scene.stac.search import Acquisition, baseline
+from landslide_geo.scene.stac.strips import Strips
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
 ByteArray = NDArray[np.uint8]
 ShortArray = NDArray[np.uint16]
 
-#: Threads that read the files of one block.
-WORKERS: Final = 4
+
+#: Bands that are written at a time: making overviews and packing one leave a core to the next.
+BANDS_AT_A_TIME: Final = 2
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ class OpticalDate:
         self.acquisitions = tuple(acquisitions)
         self._kind = OPTICAL[acquisitions[0].sensor]
         self._assets, self._offsets, self._geobox, self._access = assets, offsets, geobox, access
-        self._lazy: dict[str, list[da.Array]] = {}
+        self._strips: dict[str, list[Strips]] = {}
+        self._lock = Lock()
+        self._tables: dict[int, ShortArray] = {}
 
     def classes(self, block: Block) -> ByteArray:
         """(acquisition, h, w) `Visibility` codes."""
@@ -110,12 +115,16 @@ class OpticalDate:
         """(acquisition, h, w) uint16 of a band, as `stored_reflectance` has it."""
         out = []
         for one, raw in zip(self.acquisitions, self._read(name, block), strict=True):
-            layers = [
-                stored_reflectance(self._kind.reflectance(layer, self._offset(item)))
-                for layer, item in zip(raw, one.items, strict=True)
-            ]
+            layers = [self._stored(self._offset(item))[layer] for layer, item in zip(raw, one.items, strict=True)]
             out.append(mosaic(np.stack(layers)))
         return np.stack(out)
+
+    def _stored(self, offset: int) -> ShortArray:
+        """What is stored for each digital number: looking it up costs a tenth of working it out for every pixel."""
+        if offset not in self._tables:
+            numbers = np.arange(2**16, dtype=np.uint16)
+            self._tables[offset] = stored_reflectance(self._kind.reflectance(numbers, offset))
+        return self._tables[offset]
 
     def _offset(self, item: pystac.Item) -> int:
         found = self._offsets.get(item.id)
@@ -123,14 +132,14 @@ class OpticalDate:
 
     def _read(self, name: str, block: Block) -> Sequence[NDArray[Any]]:
         """(item, h, w) of each acquisition."""
-        import dask
-
-        if name not in self._lazy:
-            self._lazy[name] = [self._open(assets[name], name) for assets in self._assets]
-        rows, cols = block.slices
-        parts = [lazy[:, rows, cols] for lazy in self._lazy[name]]
-        done: Sequence[NDArray[Any]] = dask.compute(*parts, scheduler="threads", num_workers=WORKERS)
-        return done
+        with self._lock:
+            if name not in self._strips:
+                self._strips[name] = [Strips(self._open(assets[name], name)) for assets in self._assets]
+                # Bands are written in turn: what was kept of earlier ones is not needed any more.
+                while len(self._strips) > BANDS_AT_A_TIME:
+                    del self._strips[next(iter(self._strips))]
+            found = self._strips[name]
+        return [strips.read(block) for strips in found]
 
     def _open(self, assets: Sequence[Asset], name: str) -> da.Array:
         if name == "classes":

@@ -22,10 +22,10 @@ from landslide_geo.scene.stac.catalogues import Product
 from landslide_geo.scene.stac.choice import Candidate, Choice, Wish, choose, choose_pair
 from landslide_geo.scene.stac.layers import Layer, Layers
 from landslide_geo.scene.stac.load import Asset, load, look_at
-from landslide_geo.scene.stac.optical import WORKERS
 from landslide_geo.scene.stac.plan import Dates, Plan, Searcher, made_plan
 from landslide_geo.scene.stac.region import Region
 from landslide_geo.scene.stac.search import Acquisition
+from landslide_geo.scene.stac.strips import Strips
 
 FloatArray = NDArray[np.float32]
 _NOT_TOLD: Final = "does not tell whether its pass is ascending or descending"
@@ -131,13 +131,12 @@ class _Power:
         """Load it, where it is not there yet."""
         if self._path.exists():
             return
-        lazy = load(
-            self._assets, self.geobox, self._access, dtype="float32", nodata=float("nan"), resampling="bilinear"
+        strips = Strips(
+            load(self._assets, self.geobox, self._access, dtype="float32", nodata=float("nan"), resampling="bilinear")
         )
 
         def loaded(block: Block) -> NDArray[Any]:
-            rows, cols = block.slices
-            values = lazy[:, rows, cols].compute(scheduler="threads", num_workers=WORKERS)
+            values = strips.read(block)
             return mosaic(np.where(values > 0, values, np.float32(np.nan)))[None]
 
         write_cog(
