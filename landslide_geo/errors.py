@@ -81,3 +81,19 @@ class ChecksumError(LandslideError, ValueError):
 
 class MissingExtraError(LandslideError, ImportError):
     """A command needs an extra that is not installed."""
+
+
+class RegionBusyError(LandslideError, BlockingIOError):
+    """Another run holds a region."""
+
+
+class LockLostError(LandslideError, RuntimeError):
+    """A run was taken for dead and another one has taken its region over; nothing of it may be published."""
+
+
+class PublishError(LandslideError, ConnectionError):
+    """A database, web address or mail server that is told of results could not be reached, or refused them."""
+
+
+class PromotionError(LandslideError, ValueError):
+    """A model may not go into service, or there is none to go back to."""
