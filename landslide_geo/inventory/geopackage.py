@@ -58,6 +58,11 @@ def write_changes(path: Path, changes: gpd.GeoDataFrame) -> None:
     _write(Path(path), {schema.CHANGES: changes})
 
 
+def write_layers(path: Path, frames: dict[schema.LayerSchema, gpd.GeoDataFrame]) -> None:
+    """Write layers of other schemas as a styled GeoPackage, with a record of the landslides; the rest as above."""
+    _write(Path(path), frames)
+
+
 def _write(path: Path, frames: dict[schema.LayerSchema, gpd.GeoDataFrame], sources: Iterable[str] = ()) -> None:
     refuse_open_database(path)
     with replacing(path, also=(DataSourceError, sqlite3.Error)) as part:
@@ -66,7 +71,7 @@ def _write(path: Path, frames: dict[schema.LayerSchema, gpd.GeoDataFrame], sourc
         with contextlib.closing(sqlite3.connect(part)) as database, database:
             add_styles(database, tuple(frames))
             add_metadata(database, frames)
-            if schema.LANDSLIDES in frames:
+            if any(layer.name == schema.LANDSLIDES.name for layer in frames):
                 add_record(database, sources)
 
 

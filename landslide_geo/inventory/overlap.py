@@ -29,3 +29,11 @@ def overlapping(mapped: Shapes, reference: Shapes) -> Pairs:
     there = shared > 0
     i, j, shared = i[there], j[there], shared[there]
     return Pairs(i, j, shared, shapely.area(mapped[i]) + shapely.area(reference[j]) - shared)
+
+
+def covered(shapes: Shapes, by: Shapes) -> DoubleArray:
+    """Share of each shape's area that others cover together."""
+    cover = shapely.union_all(by)
+    shapely.prepare(cover)
+    shared = shapely.area(shapely.intersection(shapes, cover))
+    return np.asarray(shared / np.maximum(shapely.area(shapes), 1e-9))

@@ -64,6 +64,21 @@ def add_record(database: sqlite3.Connection, sources: Iterable[str] = ()) -> Non
     database.executemany(f"INSERT INTO {_LINEAGE} VALUES (?, ?)", rows)
 
 
+def was_edited(database: sqlite3.Connection) -> bool:
+    """Whether an open GeoPackage that has a record was changed by others than `refresh_record` since."""
+    row = database.execute(f"SELECT sha256 FROM {_LINEAGE} WHERE role = ?", (_WRITTEN,)).fetchone()
+    return row is None or row[0] != _content(database)
+
+
+def refresh_record(database: sqlite3.Connection) -> None:
+    """Make the record of an open GeoPackage what its landslides are now; rows that did not change are not written."""
+    table = schema.LANDSLIDES.name
+    database.execute(f"DELETE FROM {TRACED} WHERE fid NOT IN (SELECT fid FROM {table})")
+    database.execute(f"INSERT OR REPLACE INTO {TRACED} SELECT * FROM {table} EXCEPT SELECT * FROM {TRACED}")
+    database.execute(f"DELETE FROM {_LINEAGE} WHERE role = ?", (_WRITTEN,))
+    database.execute(f"INSERT INTO {_LINEAGE} VALUES (?, ?)", (_WRITTEN, _content(database)))
+
+
 def read_history(path: Path) -> History:
     """The history of a GeoPackage; of one written by others or by an earlier version only the content is known.
 

@@ -16,7 +16,7 @@ from landslide_geo.inventory import schema
 from landslide_geo.inventory.compare import Change, compare, totals
 from landslide_geo.inventory.geopackage import refuse_other_formats, write_changes
 from landslide_geo.inventory.outlines import Outlines, layer_names, read_outlines
-from landslide_geo.inventory.overlap import Shapes
+from landslide_geo.inventory.overlap import Shapes, covered
 from landslide_geo.inventory.score import score
 
 #: Landslides of one region that have nothing to do with each other lie nearer than this, in metres.
@@ -51,7 +51,7 @@ def compare_files(old: str | Path, new: str | Path, out: str | Path) -> dict[str
         now.shapes,
         visible_new=_visible_share(Path(new), before.shapes, now.frame.crs),
         visible_old=_visible_share(Path(old), now.shapes, now.frame.crs),
-        rejected=_covered(before.shapes, now.rejected.geometry.to_numpy()),
+        rejected=covered(before.shapes, now.rejected.geometry.to_numpy()),
     )
     make_parent(target)
     write_changes(target, _changes_frame(changes, before, now))
@@ -93,15 +93,7 @@ def _visible_share(path: Path, shapes: Shapes, crs: CRS) -> NDArray[np.float64] 
     if schema.VISIBILITY.name not in layer_names(path):
         return None
     frame = read_outlines(path, crs=crs, layer=schema.VISIBILITY.name).frame
-    return _covered(shapes, frame.geometry[frame["visible"].astype(bool)].to_numpy())
-
-
-def _covered(shapes: Shapes, by: Shapes) -> NDArray[np.float64]:
-    """Share of each shape's area that others cover together."""
-    cover = shapely.union_all(by)
-    shapely.prepare(cover)
-    shared = shapely.area(shapely.intersection(shapes, cover))
-    return np.asarray(shared / np.maximum(shapely.area(shapes), 1e-9))
+    return covered(shapes, frame.geometry[frame["visible"].astype(bool)].to_numpy())
 
 
 def _refuse_other_places(old: str | Path, before: Outlines, new: str | Path, now: Outlines) -> None:
