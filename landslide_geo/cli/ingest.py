@@ -27,6 +27,10 @@ def ingest(
     event: Annotated[
         str | None, typer.Option("--event", metavar="DAY", help="Day of an event: one date before it and one after.")
     ] = None,
+    pre_datetime: Annotated[
+        str | None,
+        typer.Option("--pre-datetime", metavar="FIRST/LAST", help="Days of an earlier date, beside --datetime."),
+    ] = None,
     before: Annotated[
         float | None, typer.Option("--before", metavar="DAYS", help="That the date before may lie back. Default: 90.")
     ] = None,
@@ -109,8 +113,8 @@ def ingest(
     )
     tell = None if quiet or as_json else lambda text: typer.echo(text, err=True)
     result = run(
-        out, aoi=aoi, bbox=bbox, datetime=datetime, event=event, params=params, overwrite=overwrite,
-        plan_only=dry_run, progress=tell,
+        out, aoi=aoi, bbox=bbox, datetime=datetime, event=event, pre_datetime=pre_datetime, params=params,
+        overwrite=overwrite, plan_only=dry_run, progress=tell,
     )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(result.record | {"out": str(result.out)}))

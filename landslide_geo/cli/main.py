@@ -29,6 +29,7 @@ from landslide_geo.cli import (
     prefilter,
     prepare,
     profile,
+    region,
     review,
     scan,
     score,
@@ -99,6 +100,7 @@ for name, function in (
     app.command(name)(function)
 app.add_typer(models.app, name="models")
 app.add_typer(review.app, name="review")
+app.add_typer(region.app, name="region")
 
 
 def main() -> None:

@@ -124,8 +124,24 @@ class RegionParams(Params):
     ingest: IngestParams = IngestParams()
     scan: ScanParams = ScanParams()
     look_back_days: float = Field(30.0, gt=0, le=3660, description="how far the first run looks back")
+    late_days: float = Field(
+        10.0, ge=0, le=365, description="that a catalogue may take to list an acquisition: so far back is looked again"
+    )
+    settle_hours: float = Field(
+        12.0,
+        ge=0,
+        le=1000,
+        description="that an acquisition waits, so that all of its tiles are listed; after an event none",
+    )
     gap_days: float = Field(
-        1.0, ge=0, le=3660, description="that the earlier image lies before the later one, at least"
+        30.0,
+        ge=0,
+        le=3660,
+        description="that the earlier image lies before the later one, at least: so long a model that compares the two "
+        "sees a landslide again; ingest.before_days is the most",
+    )
+    reference: tuple[dt.date, dt.date] | None = Field(
+        None, description="first and last day of the earlier image, instead of gap_days and ingest.before_days"
     )
     schedule: ScheduleParams | None = None
     event: EventParams | None = None
@@ -144,6 +160,8 @@ class RegionParams(Params):
                 "ingest.sensors: a region follows one sensor, s2, landsat or s1, with or without dem; make a region "
                 "for each of several"
             )
+        if self.reference is not None and self.reference[0] > self.reference[1]:
+            raise ValueError("reference ends before it begins; write it as [first, last]")
         if self.gap_days >= self.ingest.before_days:
             raise ValueError("gap_days leaves no time for an earlier image; make it less than ingest.before_days")
         if self.event is not None and self.ingest.composite != "none":

@@ -68,6 +68,7 @@ def ingest(
     bbox: str | Sequence[float] | None = None,
     datetime: str | None = None,
     event: str | None = None,
+    pre_datetime: str | None = None,
     params: IngestParams | None = None,
     overwrite: bool = False,
     plan_only: bool = False,
@@ -84,6 +85,7 @@ def ingest(
         bbox: or its ``W,S,E,N`` in degrees.
         datetime: days of one date, ``2018-09-07/2018-09-30``.
         event: or the day, or moment, of an event: then a date before and one after it are loaded.
+        pre_datetime: days of an earlier date beside those of ``datetime``; the nearer to these, the better.
         params: which catalogue, sensors, bands, limits.
         overwrite: replace what is in ``out``.
         plan_only: choose acquisitions, and load none.
@@ -94,7 +96,7 @@ def ingest(
     """
     params, target = params or IngestParams(), Path(out).absolute()
     tell = progress or (lambda text: None)
-    dates = _dates(datetime, event, params)
+    dates = _dates(datetime, event, pre_datetime, params)
     region = region_of(aoi=None if aoi is None else Path(aoi).expanduser(), bbox=bbox, resolution=params.resolution)
     request = _request(region, dates, params)
     if (done := _finished(target, request)) is not None and not plan_only:
@@ -294,20 +296,35 @@ def _sensors(params: IngestParams) -> tuple[str, ...]:
     return tuple(sensor for sensor in SENSORS if sensor in asked)
 
 
-def _dates(span: str | None, event: str | None, params: IngestParams) -> Dates:
+def _dates(span: str | None, event: str | None, earlier: str | None, params: IngestParams) -> Dates:
     if (span is None) == (event is None):
         raise ParameterError("name the dates by one of --datetime FIRST/LAST and --event DAY")
     if event is not None:
+        if earlier is not None:
+            raise ParameterError("--pre-datetime: goes with --datetime; an event has an earlier date already")
         first, last = _moments(event, "--event")
         before, after = dt.timedelta(days=params.before_days), dt.timedelta(days=params.after_days)
         # What was acquired on the day itself may show either side of it.
         return Dates((last, last + after), (first - before, first), first)
     assert span is not None
-    begin, slash, end = span.partition("/")
-    start, stop = _moments(begin, "--datetime")[0], _moments(end if slash else begin, "--datetime")[1]
+    later = _span(span, "--datetime")
+    if earlier is None:
+        return Dates(later)
+    sooner = _span(earlier, "--pre-datetime")
+    if sooner[1] >= later[0]:
+        raise ParameterError(
+            f"--pre-datetime {earlier}: does not end before --datetime {span} begins; name earlier days"
+        )
+    return Dates(later, sooner)
+
+
+def _span(text: str, option: str) -> tuple[dt.datetime, dt.datetime]:
+    """First and last moment of FIRST/LAST or of one day."""
+    begin, slash, end = text.partition("/")
+    start, stop = _moments(begin, option)[0], _moments(end if slash else begin, option)[1]
     if stop <= start:
-        raise ParameterError(f"--datetime {span}: ends before it begins; write it as FIRST/LAST")
-    return Dates((start, stop - dt.timedelta(seconds=1)))
+        raise ParameterError(f"{option} {text}: ends before it begins; write it as FIRST/LAST")
+    return start, stop - dt.timedelta(seconds=1)
 
 
 def _moments(text: str, option: str) -> tuple[dt.datetime, dt.datetime]:

@@ -75,6 +75,11 @@ class History:
         added = []
         with self._open() as database:
             for entry in entries:
+                # Tiles of an acquisition that waits may have been listed since.
+                database.execute(
+                    "UPDATE acquisitions SET items = ?, first = ?, last = ? WHERE key = ? AND state = 'new'",
+                    (json.dumps(entry.items), entry.first, entry.last, entry.key),
+                )
                 row = (entry.key, entry.name, entry.first, entry.last, json.dumps(entry.items), now())
                 done = database.execute(
                     "INSERT OR IGNORE INTO acquisitions VALUES (?, ?, ?, ?, ?, 'new', 0, NULL, ?)", row
@@ -83,6 +88,14 @@ class History:
                     added.append(entry.key)
                     _note(database, "found", entry.key, {"name": entry.name})
         return added
+
+    def begun(self, when: str) -> str:
+        """From when on acquisitions are followed: what the first call said, ISO 8601."""
+        with self._open() as database:
+            row = database.execute("SELECT detail FROM events WHERE kind = 'begun' ORDER BY id LIMIT 1").fetchone()
+            if row is None:
+                _note(database, "begun", None, {"from": when})
+            return when if row is None else str(json.loads(row[0])["from"])
 
     def entries(self, state: str | None = None) -> list[Entry]:
         """Acquisitions, of one state or all, the oldest first."""
@@ -101,7 +114,7 @@ class History:
         with self._open() as database:
             return _known(database, key, self.path)
 
-    def mark(self, key: str, state: str, *, reason: str | None = None, **detail: Any) -> None:
+    def mark(self, key: str, state: str, *, reason: str | None = None, detail: dict[str, Any] | None = None) -> None:
         """Put an acquisition into a state, and note that; nothing where it is in it for that reason."""
         with self._open() as database:
             entry = _known(database, key, self.path)
@@ -109,7 +122,7 @@ class History:
                 return
             failures = 0 if state in ("new", "done") else entry.failures
             _set(database, key, state, failures, reason)
-            _note(database, state, key, detail | ({} if reason is None else {"reason": reason}))
+            _note(database, state, key, (detail or {}) | ({} if reason is None else {"reason": reason}))
 
     def failed(self, key: str, reason: str, *, attempts: int) -> Entry:
         """Count an attempt that went wrong, and park the acquisition after so many of them."""

@@ -46,7 +46,7 @@ def test_one_that_fails_too_often_is_parked_and_others_are_not(history):
 def test_the_same_state_again_is_no_event(history):
     history.add([entry(1)])
     for _ in range(2):
-        history.mark("s2-20260301", "done", landslides=3)
+        history.mark("s2-20260301", "done", detail={"landslides": 3})
     assert [event["kind"] for event in history.events()] == ["found", "done"]
     assert history.events()[-1]["landslides"] == 3
 

@@ -40,6 +40,11 @@ class Dates:
     pre: tuple[dt.datetime, dt.datetime] | None = None
     event: dt.datetime | None = None
 
+    @property
+    def target(self) -> dt.datetime | None:
+        """To which acquisitions are to be near: the event, or of two dates without one the beginning of the later."""
+        return self.event if self.event is not None or self.pre is None else self.post[0]
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -98,9 +103,7 @@ def plan_sensor(
     """
     ranges = {"post": dates.post} | ({} if dates.pre is None else {"pre": dates.pre})
     found = {name: searcher.find(product, collection, span) for name, span in ranges.items()}
-    wish = Wish(target=dates.event or dates.post[1], max_cloud=max_cloud, min_coverage=min_coverage)
-    if dates.event is None:
-        wish = replace(wish, target=None)
+    wish = Wish(target=dates.target, max_cloud=max_cloud, min_coverage=min_coverage)
     known = {name: _candidates(some, product, searcher, wish) for name, some in found.items()}
     if dates.pre is None:
         choices = {"post": choose(known["post"], wish, count=count)}
@@ -115,7 +118,8 @@ def plan_sensor(
         choices = {name: _by_time(choice, dates.event) for name, choice in choices.items()}
     for name, choice in choices.items():
         if not choice.chosen:
-            raise NoAcquisitionError(_nothing(searcher, product, collection, name, ranges[name], known[name], wish))
+            where = {"post": "after the event", "pre": "before the event"}[name] if dates.event else "in these dates"
+            raise NoAcquisitionError(_nothing(searcher, product, collection, where, ranges[name], known[name], wish))
     return made_plan(product, found, choices)
 
 
@@ -181,15 +185,12 @@ def _nothing(
     searcher: Searcher,
     product: Product,
     collection: str,
-    date: str,
+    where: str,
     span: tuple[dt.datetime, dt.datetime],
     known: Sequence[Candidate],
     wish: Wish,
 ) -> str:
     """Why there is nothing for a date, and what there would be if dates or limits were relaxed."""
-    where = (
-        {"post": "after the event", "pre": "before the event"}[date] if wish.target is not None else "in these dates"
-    )
     what = f"no {product.title} {where} ({span[0]:%Y-%m-%d} to {span[1]:%Y-%m-%d}) may be taken"
     if known:
         clear = min(known, key=lambda one: one.hidden)

@@ -47,7 +47,7 @@ def plan_radar(searcher: Searcher, product: Product, collection: str, dates: Dat
     """
     ranges = {"post": dates.post} | ({} if dates.pre is None else {"pre": dates.pre})
     found = {name: searcher.find(product, collection, span) for name, span in ranges.items()}
-    wish = Wish(target=dates.event, min_coverage=min_coverage)
+    wish = Wish(target=dates.target, min_coverage=min_coverage)
     chosen: dict[str, list[Choice]] = {name: [] for name in ranges}
     for state in STATES:
         known = {name: [_candidate(one) for one in some if one.orbit_state == state] for name, some in found.items()}

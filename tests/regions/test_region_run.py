@@ -1,0 +1,199 @@
+"""A region through several nights, on a real STAC API and a real file server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from catalogue import catalogue
+from region_scans import told
+from region_world import acquire, region_on, when
+
+from landslide_geo.cli.main import run
+from landslide_geo.errors import FetchError, ParameterError, RegionBusyError
+from landslide_geo.regions.history import History
+from landslide_geo.regions.inventory import applied_scans, read_running
+from landslide_geo.regions.run import (
+    apply,
+    pending,
+    prepare_scene,
+    region_lease,
+    retry,
+    run_region,
+    scan_scene,
+)
+
+pytestmark = pytest.mark.integration
+
+A, B, C = (20, 20, 12), (60, 70, 15), (90, 20, 10)
+
+
+def until(day: int) -> datetime:
+    return when(day).replace(tzinfo=UTC) + timedelta(hours=20)
+
+
+def key(day: int) -> str:
+    return f"s2-{when(day):%Y%m%d}-sentinel-2a-r074"
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory):
+    """Addresses of the catalogue as it stands in three nights; images of a forest, then one bare place, then two."""
+    with catalogue(tmp_path_factory.mktemp("world")) as made:
+        acquire(made, 0, [])
+        acquire(made, 5, [A])
+        with made.served() as first:
+            acquire(made, 10, [A, B], cloud=0.9)
+            acquire(made, 15, [A, B])
+            with made.served() as second:
+                acquire(made, 20, [B, C])
+                with made.served() as third:
+                    yield first, second, third
+
+
+def test_three_nights(nights, tmp_path):
+    found = run_region(region_on(tmp_path, nights[0]), until=until(6))
+    assert found["found"] == [key(0), key(5)]
+    assert list(found["done"]) == [key(5)] and "is not later" in found["skipped"][key(0)]
+    region = region_on(tmp_path, nights[1])
+    rows = read_running(region.inventory)
+    assert told(rows, "status", "n_detections", "first_seen") == [("provisional", 1, when(5).date())]
+    assert rows.geometry.iloc[0].area == pytest.approx(12 * 12 * 100, rel=0.2)
+    (name,) = rows["landslide_id"]
+
+    found = run_region(region, until=until(16))
+    assert found["found"] == [key(10), key(15)]
+    assert list(found["done"]) == [key(15)] and "most of the area (3%)" in found["skipped"][key(10)]
+    rows = read_running(region.inventory)
+    assert told(rows, "status", "n_detections") == [("confirmed", 2), ("provisional", 1)]
+    assert name in set(rows["landslide_id"])
+
+    region = region_on(tmp_path, nights[2])
+    found = run_region(region, until=until(21))
+    assert found["done"][key(20)] == {
+        "found": 2, "new": 1, "again": 1, "outlined": 1, "mapped": 0, "merged": 0, "not_found": 1, "edited": 0,
+        "unusable": 0, "fresh": True,
+    }  # fmt: skip
+    rows = read_running(region.inventory)
+    assert told(rows, "status", "n_detections", "n_shown") == [
+        ("confirmed", 2, 2), ("no_longer_visible", 2, 3), ("provisional", 1, 1)
+    ]  # fmt: skip
+    again = run_region(region, until=until(21))
+    assert (again["found"], again["done"]) == ([], {})
+    pd.testing.assert_frame_equal(read_running(region.inventory), rows)
+    assert not any(region.scenes.iterdir()), "scenes go when they are scanned"
+    assert applied_scans(region.inventory) == [key(5), key(15), key(20)]
+    assert [path.name for path in sorted(region.scans.iterdir())] == [key(5), key(15), key(20)]
+
+
+def test_step_by_step_and_each_again(nights, tmp_path):
+    region = region_on(tmp_path, nights[0], keep_scenes=True, reference=None, gap_days=2)
+    assert pending(region) == []
+    from landslide_geo.regions.acquisitions import find_new
+
+    assert find_new(region, until=until(6)) == [key(0), key(5)]
+    assert find_new(region, until=until(6)) == [] and pending(region) == [key(0), key(5)]
+    scene = prepare_scene(region, key(5))
+    before = (scene / "item.json").stat()
+    assert prepare_scene(region, key(5)) == scene and (scene / "item.json").stat().st_ino == before.st_ino
+    out = scan_scene(region, key(5))
+    mark = (out / "scan.json").stat().st_ino
+    assert scan_scene(region, key(5)) == out and (out / "scan.json").stat().st_ino == mark
+    with region_lease(region) as lease:
+        assert apply(region, key(5), lease)["fresh"]
+        assert not apply(region, key(5), lease)["fresh"]
+        with pytest.raises(RegionBusyError):
+            run_region(region)
+    record = json.loads((out / "scan.json").read_text())
+    assert (record["date_pre"], record["date_post"]) == ("2026-03-01", "2026-03-06")
+    assert read_running(region.inventory)["scene_ids"].tolist() == [key(5)]
+
+
+def test_one_that_fails_five_times_is_parked_and_stops_no_other(nights, tmp_path):
+    region = region_on(tmp_path, nights[1])
+    broken = region.scenes / key(5)
+    broken.parent.mkdir(parents=True)
+    broken.write_text("in the way")
+    for attempt in range(1, 6):
+        found = run_region(region, until=until(16))
+        state = "failed" if attempt < 5 else "parked"
+        assert list(found[state]) == [key(5)] and "is a file" in found[state][key(5)]
+        assert list(found["done"]) == ([key(15)] if attempt == 1 else [])
+    assert run_region(region, until=until(16))["parked"] == {}, "it is not tried any more"
+    broken.unlink()
+    with pytest.raises(ParameterError, match="is done"):
+        retry(region, key(15))
+    assert retry(region, key(5)).state == "new"
+    assert list(run_region(region, until=until(16))["done"]) == [key(5)]
+    rows = read_running(region.inventory)
+    assert told(rows, "first_seen", "last_seen", "n_detections") == [
+        (when(15).date(), when(15).date(), 1), (when(5).date(), when(15).date(), 2)
+    ]  # fmt: skip
+
+
+def test_a_catalogue_that_does_not_answer_is_nobodys_failure(nights, tmp_path):
+    region = region_on(tmp_path, nights[0])
+    run_region(region, until=until(4))
+    silent = region_on(tmp_path, "http://127.0.0.1:9/")
+    with pytest.raises(FetchError):
+        run_region(silent, until=until(6))
+    assert [entry.failures for entry in History(region.history).entries()] == [0]
+
+
+def test_a_full_disk_ends_the_night_and_parks_nothing(nights, tmp_path, monkeypatch):
+    region = region_on(tmp_path, nights[0])
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", full)
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(OSError, match="No space left"):
+            run_region(region, until=until(6))
+    entries = {entry.key: entry for entry in History(region.history).entries()}
+    assert (entries[key(5)].state, entries[key(5)].failures) == ("new", 0)
+    assert list(run_region(region, until=until(6))["done"]) == [key(5)]
+
+
+def test_after_an_event_images_before_it_are_the_earlier_ones(nights, tmp_path):
+    region = region_on(
+        tmp_path, nights[2], event={"name": "Iburi", "day": "2026-03-14"}, sinks={"stac": False}, settle_hours=900,
+        reference=None,
+    )  # fmt: skip
+    found = run_region(region, until=until(21))
+    assert list(found["done"]) == [key(15), key(20)]
+    rows = read_running(region.inventory)
+    assert set(rows["event_id"]) == {"Iburi"} and set(rows["date_pre"].astype(str)) == {"2026-03-06"}
+
+
+def test_from_the_command_line(nights, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    region_on(tmp_path, nights[1], look_back_days=3000)
+    where = ["--regions", "regions", "--data", "data"]
+    assert run(["region", "list", "--json", *where]) == 0
+    assert json.loads(capsys.readouterr().out) == [
+        {"name": "small", "schedule": None, "model": "rdndvi", "sensor": "s2"}
+    ]
+    assert run(["region", "run", "small", *where]) == 0
+    told = capsys.readouterr().out
+    assert "4 found, 2 done, 2 skipped, 0 failed, 0 parked" in told and "data/small/inventory.gpkg" in told
+    assert run(["region", "status", "small", "--json", *where]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert status["states"] == {"skipped": 2, "done": 2}
+    assert status["landslides"] == {"confirmed": 1, "provisional": 1} and status["held_by"] is None
+    assert run(["region", "status", "small", *where]) == 0
+    assert f"{key(10)}: skipped: no Sentinel-2" in capsys.readouterr().out
+    assert run(["region", "retry", "small", key(10), *where]) == 0
+    assert run(["region", "retry", "small", "none", *where]) == 2
+    capsys.readouterr()
+    assert run(["region", "history", "small", "--last", "1", "--json", *where]) == 0
+    (event,) = json.loads(capsys.readouterr().out)
+    assert (event["kind"], event["key"]) == ("new", key(10))
+    assert run(["region", "run", "nowhere", *where]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "there are: small" in error
