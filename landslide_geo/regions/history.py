@@ -169,7 +169,7 @@ class History:
         """Messages that are to be sent, by name, the oldest first."""
         with self._open() as database:
             rows = database.execute(
-                "SELECT id, body FROM messages WHERE sink = ? AND sent_at IS NULL ORDER BY made_at, id", (sink,)
+                "SELECT id, body FROM messages WHERE sink = ? AND sent_at IS NULL ORDER BY rowid", (sink,)
             ).fetchall()
         return [(name, json.loads(body)) for name, body in rows]
 

@@ -14,6 +14,8 @@ from landslide_geo.regions.catalogue import write_catalogue
 from landslide_geo.regions.history import History
 from landslide_geo.regions.inventory import applied_scans, copy_inventory, refresh_status
 from landslide_geo.regions.lock import Lease
+from landslide_geo.regions.notify import notify
+from landslide_geo.regions.postgis import write_postgis
 from landslide_geo.regions.region import Region
 
 
@@ -37,6 +39,11 @@ def publish(region: Region, lease: Lease) -> dict[str, Any]:
         steps["stac"] = lambda: _catalogue(region.folder, region)
     if (folder := region.beside(sinks.folder)) is not None:
         steps["folder"] = lambda: _public(folder, region)
+    if sinks.postgis is not None:
+        steps["postgis"] = lambda: write_postgis(region)
+    if sinks.webhook is not None or sinks.mail is not None:
+        # Last, so that what is told of is to be found.
+        steps["told"] = lambda: notify(region)
     done, failed = {}, {}
     for name, step in steps.items():
         try:
