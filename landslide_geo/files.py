@@ -65,6 +65,16 @@ def clear_replacing(folder: Path) -> None:
             remove_folder(left)
 
 
+def clear_parts(path: Path) -> None:
+    """Remove what `replacing` or `replacing_folder` had begun for one path when its process was killed.
+
+    Nobody else writes to that path; what else lies beside it is left alone.
+    """
+    for left in path.parent.glob(f".{path.name}-*"):
+        if left.is_dir():
+            remove_folder(left)
+
+
 @contextmanager
 def replacing_folder(target: Path, *, overwrite: bool = False, option: str = "--out") -> Iterator[Path]:
     """A folder that takes the place of ``target`` if the block ends well, and vanishes if not.

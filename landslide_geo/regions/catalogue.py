@@ -15,7 +15,7 @@ from typing import Any, Final
 import pystac
 
 from landslide_geo.errors import OutputError
-from landslide_geo.files import make_parent, replacing
+from landslide_geo.files import clear_parts, make_parent, replacing
 
 COLLECTION: Final = "collection.json"
 
@@ -85,5 +85,6 @@ def _write(path: Path, content: dict[str, Any]) -> None:
         if isinstance(there, dict) and there | {"updated": None} == content | {"updated": None}:
             return
     make_parent(path)
+    clear_parts(path)
     with replacing(path) as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

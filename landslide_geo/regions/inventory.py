@@ -12,6 +12,7 @@ copied and read from a folder without the right to write. QGIS puts it into WAL 
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from landslide_geo.errors import LockLostError, SourceNotFoundError
-from landslide_geo.files import make_parent
+from landslide_geo.errors import LockLostError, OutputError, SourceNotFoundError
+from landslide_geo.files import clear_parts, make_parent, replacing
 from landslide_geo.inventory import schema
 from landslide_geo.inventory.edits import multi
 from landslide_geo.inventory.geopackage import read_inventory, write_layers
@@ -149,16 +150,50 @@ def refresh_status(path: Path, *, after_detections: int) -> None:
             refresh_record(database)
 
 
-def copy_inventory(path: Path, target: Path) -> None:
+def copy_inventory(path: Path, target: Path, *, busy_s: float = BUSY_S) -> None:
     """Copy a running inventory as it is at one moment, edits in the log beside it included.
+
+    A copy that is there is brought up to date in one transaction of its own: whoever has it open sees the old or the
+    new state. Replacing the file would leave them with the log of another one.
+
+    Args:
+        path: of the inventory.
+        target: of the copy.
+        busy_s: how long readers of the copy are waited for.
 
     Raises:
         OutputError, InventoryError: it cannot be read, or the copy not be written.
     """
+    if target.exists():
+        _back_up(path, target, busy_s)
+        return
+    make_parent(target)
+    clear_parts(target)
+    with replacing(target) as part:
+        _back_up(path, part, busy_s)
+
+
+def _back_up(path: Path, target: Path, busy_s: float) -> None:
+    begun = time.monotonic()
+
+    def waited(status: int, remaining: int, total: int) -> None:
+        # Python would try for ever.
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() - begun > busy_s:
+            raise TimeoutError
+
     # The transaction makes good what a killed process left, and keeps others from writing while the copy is made.
     with transaction(path), closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
-        source.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")
+        copy.execute("PRAGMA busy_timeout = 100")
+        try:
+            source.backup(copy, progress=waited)
+        except TimeoutError:
+            raise OutputError(
+                f"{target}: another program has held it for {busy_s:g} s; close it there, the next run tries it again"
+            ) from None
+        except sqlite3.Error as error:
+            raise OutputError(
+                f"{target}: cannot be written ({error}); check permissions and free disk space of its folder"
+            ) from None
 
 
 class _Rows:
@@ -260,6 +295,7 @@ def _same(one: Any, other: Any) -> bool:
 
 def _make(path: Path, crs: Any) -> None:
     make_parent(path)
+    clear_parts(path)
     write_layers(path, {layer: empty(layer, crs=crs) for layer in LAYERS})
 
 

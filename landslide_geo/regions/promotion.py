@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from landslide_geo.errors import PromotionError, SourceNotFoundError
-from landslide_geo.files import make_parent, replacing_folder, write_json
+from landslide_geo.files import clear_parts, make_parent, replacing_folder, write_json
 from landslide_geo.models import open_ensemble
 from landslide_geo.models.bundle import find_bundle, list_bundles
 from landslide_geo.models.ensemble import is_ensemble
@@ -170,6 +170,7 @@ def _kept(region: Region, model: str, sha256: str) -> str:
     target = region.models / name
     if not target.exists():
         make_parent(target)
+        clear_parts(target)
         with replacing_folder(target) as made:
             shutil.copytree(source, made, dirs_exist_ok=True)
             if is_ensemble(source):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from landslide_geo.errors import LandslideError, LockLostError, OutputError, PublishError
-from landslide_geo.files import make_parent, replacing, replacing_folder
+from landslide_geo.files import clear_parts, make_parent, replacing_folder
 from landslide_geo.regions.catalogue import write_catalogue
 from landslide_geo.regions.history import History
 from landslide_geo.regions.inventory import applied_scans, copy_inventory, refresh_status
@@ -71,9 +71,7 @@ def _public(folder: Path, region: Region) -> dict[str, Any]:
     if region.params.sinks.stac:
         _catalogue(folder, region)
     target = folder / region.inventory.name
-    make_parent(target)
-    with replacing(target) as part:
-        copy_inventory(region.inventory, part)
+    copy_inventory(region.inventory, target)
     return {"inventory": str(target), "scans": len(copied)}
 
 
@@ -86,6 +84,8 @@ def _copy_scan(source: Path, target: Path) -> bool:
         names = [asset["href"] for asset in json.loads(item.read_text(encoding="utf-8"))["assets"].values()]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise OutputError(f"{item}: cannot be read as a STAC item ({error}); scan it again") from None
+    make_parent(target)
+    clear_parts(target)
     with replacing_folder(target, overwrite=True, option="sinks.folder") as made:
         for name in [*names, item.name]:
             path = (source / name).resolve()

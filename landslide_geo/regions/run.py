@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from landslide_geo.errors import LandslideError, LockLostError, NoAcquisitionError, ParameterError, RegionBusyError
-from landslide_geo.files import remove_folder
+from landslide_geo.files import clear_removed, remove_folder
 from landslide_geo.pipeline.ingest import ingest
 from landslide_geo.pipeline.scan import scan
 from landslide_geo.pipeline.workspace import RECORD
@@ -226,6 +226,7 @@ def _clear(region: Region) -> None:
     """Remove scenes of acquisitions that are done: a kill may have come before that."""
     if region.params.keep_scenes or not region.scenes.is_dir():
         return
+    clear_removed(region.scenes)
     done = {entry.key for entry in History(region.history).entries("done")}
     for folder in region.scenes.iterdir():
         if folder.name in done:

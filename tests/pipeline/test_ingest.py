@@ -312,3 +312,22 @@ def test_an_area_across_the_antimeridian_is_one_scene(made, tmp_path):
     assert scene.geobox.crs.epsg == 32760 and (scene.read(["red"], scene.extent) == 500).all()
     west, _, east, _ = json.loads((tmp_path / "scene/item.json").read_text())["bbox"]
     assert west > 179 and east < -179
+
+
+def test_an_earlier_date_by_its_own_days_is_the_nearest_that_may_be_taken(made, tmp_path, capsys):
+    for day in (1, 11, 21):
+        add(made, datetime(2018, 8, day, 1, 27), s2__processing_baseline="02.06")
+    add(made, datetime(2018, 9, 11, 1, 27), s2__processing_baseline="02.06")
+    later, earlier = "2018-09-11T01:26:59+00:00/2018-09-11T01:27:02+00:00", "2018-07-01/2018-08-12"
+    with made.served() as url:
+        result = ingest(tmp_path / "scene", bbox=BBOX, datetime=later, pre_datetime=earlier, params=params(url))
+        scene = open_scene(tmp_path / "scene")
+        assert (str(scene.date), str(scene.date_pre)) == ("2018-09-11", "2018-08-11")
+        assert {entry["name"] for entry in result.record["acquisitions"]["s2"]} == {
+            f"sentinel-2a 2018-{day} R074" for day in ("08-01", "08-11", "09-11")
+        }
+        command = ["ingest", "--bbox", BBOX, "--stac", url, "--out", str(tmp_path / "other"), "--pre-datetime", earlier]
+        assert run([*command, "--datetime", "2018-08-10/2018-09-30"]) == 2
+        assert "does not end before" in capsys.readouterr().err
+        assert run([*command, "--event", "2018-09-06"]) == 2
+        assert "goes with --datetime" in capsys.readouterr().err

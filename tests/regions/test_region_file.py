@@ -94,3 +94,13 @@ def test_nothing_is_written_for_a_region_that_could_not_be_scanned(tmp_path, cha
     with pytest.raises(LandslideError):
         add_region(MINIMAL | change, regions=tmp_path / "regions")
     assert not (tmp_path / "regions").exists()
+
+
+def test_the_file_in_the_docs_is_one(tmp_path):
+    text = (Path(__file__).parents[2] / "docs/regions.md").read_text(encoding="utf-8")
+    (block,) = [part.partition("```")[0] for part in text.split("```yaml\n")[1:]]
+    (tmp_path / "iburi.yaml").write_text(block, encoding="utf-8")
+    params = read_region("iburi", regions=tmp_path).params
+    unset = set(type(params).model_fields) - set(yaml.safe_load(block))
+    assert unset == {"bbox"}, "every other field is shown"
+    assert params.event.name == "Iburi" and params.sinks.mail.to == ("duty@example.org",)

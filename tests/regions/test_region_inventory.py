@@ -254,6 +254,27 @@ def test_a_copy_holds_what_lies_in_the_log_only(path, tmp_path):
     other.close()
 
 
+def test_a_copy_is_brought_up_to_date_while_others_have_it_open(path, tmp_path):
+    target = tmp_path / "public/copy.gpkg"
+    enter(path, [square(100, 100)], 0)
+    copy_inventory(path, target)
+    reader = sqlite3.connect(target, isolation_level=None)
+    reader.execute("PRAGMA journal_mode = wal")  # as QGIS does
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM landslides").fetchone() == (1,)
+    enter(path, [square(100, 100), square(600, 100)], 5)
+    copy_inventory(path, target)
+    assert reader.execute("SELECT count(*) FROM landslides").fetchone() == (1,)
+    reader.execute("COMMIT")
+    assert reader.execute("SELECT count(*) FROM landslides").fetchone() == (2,)
+    assert reader.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    reader.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OutputError, match=r"copy\.gpkg: another program has held it for 0\.3 s"):
+        copy_inventory(path, target, busy_s=0.3)
+    reader.close()
+    assert [each.name for each in target.parent.iterdir()] == ["copy.gpkg"]
+
+
 def test_status_follows_a_review_without_a_scan(path):
     enter(path, [square(100, 100), square(600, 100)], 0)
     edit(path, "UPDATE landslides SET review_status='confirmed' WHERE fid=2")

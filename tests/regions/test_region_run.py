@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
+import pystac
 import pytest
 from catalogue import catalogue
 from region_scans import told
 from region_world import acquire, region_on, when
 
 from landslide_geo.cli.main import run
-from landslide_geo.errors import FetchError, ParameterError, RegionBusyError
+from landslide_geo.errors import FetchError, LockLostError, ParameterError, RegionBusyError
+from landslide_geo.regions.acquisitions import find_new
 from landslide_geo.regions.history import History
 from landslide_geo.regions.inventory import applied_scans, read_running
+from landslide_geo.regions.publishing import publish
 from landslide_geo.regions.run import (
     apply,
     pending,
@@ -93,8 +99,6 @@ def test_three_nights(nights, tmp_path):
 def test_step_by_step_and_each_again(nights, tmp_path):
     region = region_on(tmp_path, nights[0], keep_scenes=True, reference=None, gap_days=2)
     assert pending(region) == []
-    from landslide_geo.regions.acquisitions import find_new
-
     assert find_new(region, until=until(6)) == [key(0), key(5)]
     assert find_new(region, until=until(6)) == [] and pending(region) == [key(0), key(5)]
     scene = prepare_scene(region, key(5))
@@ -197,3 +201,50 @@ def test_from_the_command_line(nights, tmp_path, monkeypatch, capsys):
     assert run(["region", "run", "nowhere", *where]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "there are: small" in error
+
+
+def test_of_two_runs_at_a_time_one_works_and_the_other_says_who(nights, tmp_path):
+    region_on(tmp_path, nights[0])
+    command = [
+        sys.executable, "-c",
+        "import sys; from landslide_geo.cli.main import run; sys.exit(run(sys.argv[1:]))", "region", "run", "small",
+        "--regions", str(tmp_path / "regions"), "--data", str(tmp_path / "data"), "--quiet",
+    ]  # fmt: skip
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    ended = [(process.communicate(timeout=300)[1], process.returncode) for process in both]
+    assert sorted(code for _, code in ended) in ([0, 2], [0, 0]), ended
+    for error, code in ended:
+        assert (code == 0) == (error == "")
+        assert code == 0 or ("another run holds the region (process" in error and error.count("\n") == 1)
+
+
+def test_a_run_that_lost_its_region_enters_nothing(nights, tmp_path):
+    region = region_on(tmp_path, nights[0])
+    run_region(region, until=until(4))
+    find_new(region, until=until(6))
+    prepare_scene(region, key(5))
+    scan_scene(region, key(5))
+    with region_lease(region, term_s=60) as lease:
+        with sqlite3.connect(region.history) as database:  # as whoever takes over does
+            database.execute("UPDATE holder SET token = token + 1")
+        database.close()
+        with pytest.raises(LockLostError, match="taken the region over"):
+            apply(region, key(5), lease)
+        with pytest.raises(LockLostError):
+            publish(region, lease)
+    assert applied_scans(region.inventory) == [] and pending(region) == [key(5)]
+
+
+def test_the_public_folder_holds_what_the_catalogue_names(nights, tmp_path):
+    region = region_on(tmp_path, nights[1], sinks={"folder": "../public"})
+    found = run_region(region, until=until(16))
+    assert found["published"]["folder"]["scans"] == 2
+    public = tmp_path / "public"
+    items = list(pystac.Collection.from_file(str(public / "catalogue/collection.json")).get_items())
+    assert {item.id for item in items} == {key(5), key(15)}
+    for item in items:
+        for asset in item.get_assets().values():
+            assert Path(asset.get_absolute_href()).is_relative_to(public) and Path(asset.get_absolute_href()).is_file()
+    pd.testing.assert_frame_equal(read_running(public / "inventory.gpkg"), read_running(region.inventory))
+    again = run_region(region, until=until(16))
+    assert again["published"]["folder"]["scans"] == 0, "what is there is not copied again"
