@@ -37,6 +37,8 @@ _STYLES: Final = {
         ("landslides_review", "landslides by review status"),
     )
 }
+#: Of a layer that tells what became of its landslides, the same before those.
+_BY_STATUS: Final = ("landslides_status", "landslides by status")
 
 
 def style_text(name: str) -> str:
@@ -108,6 +110,8 @@ def add_styles(database: sqlite3.Connection, layers: Sequence[schema.LayerSchema
     geometry = dict(database.execute("SELECT table_name, column_name FROM gpkg_geometry_columns"))
     for layer in layers:
         styles = _STYLES.get(layer.name, ((layer.name, layer.name),))
+        if layer.name == schema.LANDSLIDES.name and any(field.name == "status" for field in layer.fields):
+            styles = (_BY_STATUS, *styles)
         for index, (file, title) in enumerate(styles):
             text = DOCTYPE + ElementTree.tostring(layer_qml(layer, file), encoding="unicode")
             database.execute(_STYLE, (layer.name, geometry[layer.name], title, text, index == 0, layer.title))

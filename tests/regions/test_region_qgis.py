@@ -7,9 +7,12 @@ import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from region_scans import bounds, day, scan_file, square, told
 
+from landslide_geo.regions.fields import STATUS
 from landslide_geo.regions.inventory import apply_scan, read_running
 
 pytestmark = pytest.mark.integration
@@ -55,6 +58,10 @@ def test_it_opens_styled_with_the_history_in_its_form(tmp_path):
     landslides = layers["landslides"]
     assert landslides["default_style"] and landslides["features"] == 2
     assert landslides["renderer"] == "categorizedSymbol"
+    assert set(landslides["categories"]) == {*STATUS}
+    assert landslides["styles"][0] == "landslides by status" and len(landslides["styles"]) == 3
+    drawn = np.asarray(Image.open(tmp_path / "map.png").convert("RGB")).reshape(-1, 3)
+    assert len(np.unique(drawn, axis=0)) > 6, "two landslides, of which one is no longer there: not blank"
     assert landslides["aliases"]["first_seen"] == "First seen" and landslides["types"]["first_seen"] == "Date"
     assert landslides["widgets"]["status"] == "ValueMap" and "status" in landslides["read_only"]
     assert all(layer["valid"] and layer["default_style"] for layer in layers.values())
