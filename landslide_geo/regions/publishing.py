@@ -47,6 +47,7 @@ def publish(region: Region, lease: Lease) -> dict[str, Any]:
     done, failed = {}, {}
     for name, step in steps.items():
         try:
+            lease.check()
             done[name] = step()
         except LockLostError:
             raise
