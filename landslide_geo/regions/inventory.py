@@ -261,9 +261,10 @@ def _understood(frame: gpd.GeoDataFrame, record: gpd.GeoDataFrame) -> tuple[gpd.
     `landslide_geo.inventory.review.review` tells what was redrawn, split, merged, added and deleted. A confidence that
     an analyst set is a review as well: a scan would write over it.
     """
-    blank = frame["review_status"].fillna("unreviewed").replace("", "unreviewed")
-    unknown = ~blank.isin(schema.REVIEW_STATUS)
-    edited = frame.assign(review_status=blank.mask(unknown, "edited"))
+    written = frame["review_status"].fillna("").astype(object)
+    plain = written.map(lambda text: text.strip().lower() or "unreviewed")
+    # What is no status is left as it was entered, and is no longer unreviewed.
+    edited = frame.assign(review_status=plain.where(plain.isin(schema.REVIEW_STATUS), written))
     names = edited["landslide_id"].replace("", None)
     edited = edited.assign(landslide_id=pd.Series([None if pd.isna(name) else name for name in names], dtype="object"))
     told = review(edited, record, now=datetime.now(UTC))

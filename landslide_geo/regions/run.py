@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,8 @@ from landslide_geo.regions.region import Region
 
 #: What no acquisition is to blame for: others would meet it as well.
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+#: A disk with less than this left is full, whatever a library calls the error that follows.
+_LEAST_BYTES: Final = 64 * 2**20
 
 Tell = Callable[[str], None]
 
@@ -123,7 +126,7 @@ def settle(region: Region, key: str, error: Exception) -> Entry:
     Raises:
         Exception: the error itself, where the acquisition is not to blame: a full disk, a region held by another run.
     """
-    if isinstance(error, (LockLostError, RegionBusyError)) or _is_full(error):
+    if isinstance(error, (LockLostError, RegionBusyError)) or _is_full(error, region.folder):
         raise error
     history = History(region.history)
     if isinstance(error, NoAcquisitionError):
@@ -233,7 +236,9 @@ def _clear(region: Region) -> None:
             remove_folder(folder)
 
 
-def _is_full(error: BaseException | None) -> bool:
+def _is_full(error: BaseException | None, folder: Path) -> bool:
+    if shutil.disk_usage(folder).free < _LEAST_BYTES:
+        return True
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return True

@@ -140,6 +140,17 @@ def test_what_an_analyst_entered_is_never_written_over(path):
     assert not read_history(path).edited
 
 
+def test_a_status_that_is_none_is_left_as_it_was_entered(path):
+    enter(path, [square(100, 100), square(600, 100)], 0)
+    edit(path, "UPDATE landslides SET review_status = 'Rejected ' WHERE fid = 1")
+    edit(path, "UPDATE landslides SET review_status = 'ask Kenji' WHERE fid = 2")
+    enter(path, [square(110, 100), square(610, 100)], 5)
+    found = read_running(path)
+    assert list(found["review_status"]) == ["rejected", "ask Kenji"]
+    assert list(found["status"]) == ["rejected", "confirmed"]
+    assert bounds(found) == [(100, 100, 200, 200), (600, 100, 700, 200)]
+
+
 def test_what_was_deleted_stays_as_rejected_and_what_was_drawn_gets_an_identifier(path):
     enter(path, [square(100, 100), square(600, 100)], 0)
     ids = list(read_running(path)["landslide_id"])

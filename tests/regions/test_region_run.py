@@ -31,7 +31,9 @@ from landslide_geo.regions.run import (
     retry,
     run_region,
     scan_scene,
+    settle,
 )
+from landslide_geo.regions.status import new_landslides
 
 pytestmark = pytest.mark.integration
 
@@ -77,6 +79,9 @@ def test_three_nights(nights, tmp_path):
     rows = read_running(region.inventory)
     assert told(rows, "status", "n_detections") == [("confirmed", 2), ("provisional", 1)]
     assert name in set(rows["landslide_id"])
+    (fresh,) = new_landslides(region, found["done"])
+    assert fresh["landslide_id"] in set(rows["landslide_id"]) - {name}
+    assert (fresh["first_seen"], fresh["scan"], fresh["status"]) == ("2026-03-16", key(15), "provisional")
 
     region = region_on(tmp_path, nights[2])
     found = run_region(region, until=until(21))
@@ -98,7 +103,7 @@ def test_three_nights(nights, tmp_path):
 
 def test_step_by_step_and_each_again(nights, tmp_path):
     region = region_on(tmp_path, nights[0], keep_scenes=True, reference=None, gap_days=2)
-    assert pending(region) == []
+    assert pending(region) == [] and new_landslides(region, [key(5)]) == []
     assert find_new(region, until=until(6)) == [key(0), key(5)]
     assert find_new(region, until=until(6)) == [] and pending(region) == [key(0), key(5)]
     scene = prepare_scene(region, key(5))
@@ -159,6 +164,11 @@ def test_a_full_disk_ends_the_night_and_parks_nothing(nights, tmp_path, monkeypa
         patch.setattr(Path, "replace", full)
         with pytest.raises(OSError, match="No space left"):
             run_region(region, until=until(6))
+    with monkeypatch.context() as patch:
+        # Libraries have names of their own for a disk without any space left.
+        patch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**9, 10**9, 0))
+        with pytest.raises(ValueError, match="strip 3"):
+            settle(region, key(5), ValueError("strip 3 cannot be written"))
     entries = {entry.key: entry for entry in History(region.history).entries()}
     assert (entries[key(5)].state, entries[key(5)].failures) == ("new", 0)
     assert list(run_region(region, until=until(6))["done"]) == [key(5)]
