@@ -20,8 +20,12 @@ def rustac() -> str | None:
 
 
 @contextmanager
-def stac_server(listed: Path) -> Iterator[str]:
+def stac_server(listed: Path, *, port: int = 0) -> Iterator[str]:
     """The address of a STAC API that has the items of a feature collection while the block runs.
+
+    Args:
+        listed: file of the feature collection.
+        port: to listen on; 0 takes one that is free.
 
     Raises:
         FileNotFoundError: rustac is not installed.
@@ -29,9 +33,7 @@ def stac_server(listed: Path) -> Iterator[str]:
     """
     if (program := rustac()) is None:
         raise FileNotFoundError("rustac is not installed; pip install rustac")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{port or free_port()}"
     command = [program, "serve", "--create-collections", "--addr", address, str(listed)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
@@ -39,6 +41,14 @@ def stac_server(listed: Path) -> Iterator[str]:
             yield f"http://{address}/"
         finally:
             server.terminate()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def _wait(url: str, server: subprocess.Popen[bytes]) -> None:

@@ -7,18 +7,13 @@ from typing import Any
 
 from prefect import flow, get_run_logger, task
 
+from flows.tasks import PAUSES_S, network_fault
 from landslide_geo.config import ScanParams
-from landslide_geo.errors import FetchError
 from landslide_geo.pipeline.scan import scan
 from landslide_geo.scene.fetch import fetch_scene
 
 
-def _network_fault(_task: Any, _run: Any, state: Any) -> bool:
-    """Only faults of the network are worth another try; bad input stays bad."""
-    return isinstance(state.result(raise_on_failure=False), FetchError)
-
-
-@task(retries=3, retry_delay_seconds=[10, 60, 300], retry_condition_fn=_network_fault)
+@task(retries=3, retry_delay_seconds=PAUSES_S, retry_condition_fn=network_fault)
 def fetch(name: str, to: Path, mirror: Path | None) -> dict[str, Any]:
     """Get a sample scene; returns what `scan_scene` needs to know of it."""
     got = fetch_scene(name, to, mirror=mirror)

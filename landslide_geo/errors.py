@@ -97,3 +97,7 @@ class PublishError(LandslideError, ConnectionError):
 
 class PromotionError(LandslideError, ValueError):
     """A model may not go into service, or there is none to go back to."""
+
+
+class PipelineError(LandslideError, RuntimeError):
+    """A stage of the training pipeline failed."""

@@ -61,9 +61,9 @@ class Catalogue:
         return made
 
     @contextmanager
-    def served(self) -> Iterator[str]:
+    def served(self, port: int = 0) -> Iterator[str]:
         """The address of the API with all items."""
-        with stac_api(self.folder, self.items) as url:
+        with stac_api(self.folder, self.items, port=port) as url:
             yield url
 
 

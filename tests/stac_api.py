@@ -48,11 +48,11 @@ def projected(item: dict[str, Any], rasters: dict[str, Path]) -> dict[str, Any]:
 
 
 @contextmanager
-def stac_api(folder: Path, items: Sequence[dict[str, Any]]) -> Iterator[str]:
+def stac_api(folder: Path, items: Sequence[dict[str, Any]], *, port: int = 0) -> Iterator[str]:
     """The address of a STAC API that has these items while the block runs."""
     if rustac() is None:
         pytest.skip("rustac is not installed")
     listed = folder / "items.json"
     listed.write_text(json.dumps({"type": "FeatureCollection", "features": list(items)}))
-    with stac_server(listed) as url:
+    with stac_server(listed, port=port) as url:
         yield url

@@ -12,6 +12,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -150,6 +151,27 @@ def retry(region: Region, key: str) -> Entry:
     return history.entry(key)
 
 
+@dataclass(frozen=True)
+class Steps:
+    """The steps of a night, which a workflow engine may wrap: each is called with keywords, and does what it says.
+
+    Attributes:
+        find: as `find_new`.
+        prepare: as `prepare_scene`.
+        scan: as `scan_scene`.
+        enter: as `apply`.
+        publish: as `landslide_geo.regions.publishing.publish`.
+        done: is told the summary so far, after each acquisition.
+    """
+
+    find: Callable[..., list[str]] = find_new
+    prepare: Callable[..., Path] = prepare_scene
+    scan: Callable[..., Path] = scan_scene
+    enter: Callable[..., dict[str, Any]] = apply
+    publish: Callable[..., dict[str, Any]] = publish
+    done: Callable[[dict[str, Any]], None] = lambda summary: None
+
+
 def run_region(
     region: Region,
     *,
@@ -158,6 +180,7 @@ def run_region(
     workers: int | None = None,
     scheduler: str | None = None,
     tell: Tell | None = None,
+    steps: Steps | None = None,
 ) -> dict[str, Any]:
     """A whole night of a region in this process; the same again takes up what is left.
 
@@ -168,6 +191,7 @@ def run_region(
         workers: as `landslide_geo.scan` takes it.
         scheduler: likewise.
         tell: is told in a few words what is done.
+        steps: what does it, in place of the functions themselves.
 
     Returns:
         ``found`` keys, ``done`` with their counts, ``skipped``, ``failed`` and ``parked`` with reasons, and what was
@@ -178,28 +202,35 @@ def run_region(
         FetchError: the catalogue does not answer.
         LandslideError: what no acquisition is to blame for.
     """
-    say = tell or (lambda text: None)
+    say, do = tell or (lambda text: None), steps or Steps()
     summary: dict[str, Any] = {"found": [], "done": {}, "skipped": {}, "failed": {}, "parked": {}}
     with region_lease(region, wait_s=wait_s) as lease:
         say(f"searching for acquisitions of {region.name}")
-        summary["found"] = find_new(region, until=until)
+        summary["found"] = do.find(region=region, until=until)
         _clear(region)
-        for key in pending(region):
+        waiting = pending(region)
+        for number, key in enumerate(waiting, start=1):
             if key not in applied_scans(region.inventory):
                 try:
                     say(f"loading {key}")
-                    prepare_scene(region, key, tell=tell)
+                    do.prepare(region=region, key=key, tell=tell)
                     say(f"scanning {key}")
-                    scan_scene(region, key, workers=workers, scheduler=scheduler)
+                    do.scan(region=region, key=key, workers=workers, scheduler=scheduler)
                 except Exception as error:
                     entry = settle(region, key, error)
                     state = "failed" if entry.state == "new" else entry.state
                     summary[state][key] = entry.reason
                     say(f"{key}: {state}: {entry.reason}")
+                    do.done(summary | {"share": number / len(waiting)})
                     continue
-            summary["done"][key] = apply(region, key, lease)
+            summary["done"][key] = do.enter(region=region, key=key, lease=lease)
+            if region.params.event is not None and number < len(waiting):
+                # After an event the first results count: others need not wait for the last image.
+                say(f"publishing {key}")
+                summary["published"] = do.publish(region=region, lease=lease)
+            do.done(summary | {"share": number / len(waiting)})
         say("publishing")
-        summary["published"] = publish(region, lease)
+        summary["published"] = do.publish(region=region, lease=lease)
     return summary
 
 
