@@ -5,6 +5,7 @@ Both models are measured on the same held-out chips, by the same code, now: scor
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -64,13 +65,17 @@ def reproduce(targets: Sequence[str], *, project: Path = Path()) -> str:
     Raises:
         PipelineError: a stage failed, or there is no pipeline.
     """
+    words = ["dvc", "repro", *targets]
+    # Stages call `landslide` by its name: the one of this installation, also where its environment is not active.
+    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "repro", *targets], cwd=project, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-m", *words], cwd=project, env=os.environ | {"PATH": paths}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
     if done.returncode != 0:
         told = [line for line in done.stderr.splitlines() if line.strip()][-_LINES:]
         raise PipelineError(
-            f"{project.absolute()}: dvc repro {' '.join(targets)} failed: {' '.join(told)}; mend that, and run again"
+            f"{project.absolute()}: {' '.join(words)} failed: {' '.join(told)}; mend that, and run again"
         )
     return done.stdout
 

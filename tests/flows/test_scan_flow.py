@@ -7,19 +7,8 @@ import pytest
 pytest.importorskip("prefect", reason="the extra 'flows' is not installed")
 
 
-@pytest.fixture(scope="module")
-def server():
-    """A real Prefect server with a database of its own."""
-    from prefect.testing.utilities import prefect_test_harness
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-        with prefect_test_harness(server_startup_timeout=120):
-            yield
-
-
 @pytest.mark.integration
-def test_the_flow_scans_and_a_second_run_does_nothing(server, simulated, tmp_path, monkeypatch):
+def test_the_flow_scans_and_a_second_run_does_nothing(prefect_server, simulated, tmp_path, monkeypatch):
     from prefect.client.orchestration import get_client
 
     from flows.scan import scan_sample
@@ -50,5 +39,6 @@ def test_the_flow_scans_and_a_second_run_does_nothing(server, simulated, tmp_pat
     assert second == first
     assert (tmp_path / "out/toy/scan.json").stat().st_mtime_ns == record
     with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs()
+        flow_id = client.read_flow_by_name("scan-sample").id
+        runs = [run for run in client.read_flow_runs() if run.flow_id == flow_id]
     assert [run.state.type.value for run in runs] == ["COMPLETED", "COMPLETED"]
