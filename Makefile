@@ -16,10 +16,11 @@ BENCH_STAMP := $(BENCH)/.installed
 # What is measured, and how: e.g. make bench BENCH_ARGS="--only speed --quick"
 BENCH_ARGS ?= --json benchmarks/latest.json --document docs/performance.md
 
-.PHONY: help env demo test test-slow lint format bench clean
+.PHONY: help env demo serve test test-slow lint format bench clean
 
 help:
 	@echo "make demo      scan the demonstration scene and say where the result is"
+	@echo "make serve     a Prefect server and a worker that scan regions/*.yaml by their schedules, until Ctrl-C"
 	@echo "make test      linters, types, import contract, and all tests but the slow ones"
 	@echo "make test-slow the slow tests"
 	@echo "make lint      linters, types and import contract only"
@@ -37,6 +38,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)
 	@$(BIN)/landslide demo --out out --data data/raw
+
+serve: $(STAMP)
+	@$(BIN)/python -m flows.serve $(SERVE_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
