@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-import geopandas as gpd
 from PIL import Image
 from prefect.artifacts import (
     create_image_artifact,
@@ -45,20 +45,18 @@ class Progress:
         update_progress_artifact(self._id, progress=100 * share)
 
 
-def show_landslides(name: str, landslides: gpd.GeoDataFrame, *, title: str) -> None:
-    """A table of landslides, the largest first.
+def show_landslides(name: str, landslides: Sequence[Mapping[str, Any]], *, title: str) -> None:
+    """A table of landslides.
 
     Args:
         name: of the region, which the artifact's key begins with.
-        landslides: rows with the fields of ``landslides.gpkg``.
+        landslides: the largest first, as `landslide_geo.regions.status.new_landslides` tells them.
         title: of the table.
     """
-    fields = ["landslide_id", "area_m2", "prob_mean", "confidence", "status", "lon", "lat"]
-    kept = [field for field in fields if field in landslides.columns]
-    rows = landslides.sort_values("area_m2", ascending=False)[kept].head(_ROWS)
     more = f" (the {_ROWS} largest of {len(landslides):,})" if len(landslides) > _ROWS else ""
-    table = [{field: _plain(value) for field, value in row.items()} for row in rows.to_dict("records")]
-    create_table_artifact(table, key=f"{name}-new-landslides", description=f"## {title}{more}")
+    create_table_artifact(
+        [dict(one) for one in landslides[:_ROWS]], key=f"{name}-new-landslides", description=f"## {title}{more}"
+    )
 
 
 def show_scan(name: str, folder: Path) -> None:
@@ -84,10 +82,3 @@ def _small(picture: Path) -> str:
         found = io.BytesIO()
         image.convert("RGB").save(found, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(found.getvalue()).decode()
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON takes it, numbers short."""
-    if value is None or value != value:
-        return None
-    return round(float(value), 5) if isinstance(value, float) else getattr(value, "item", lambda: value)()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,16 +10,41 @@ from prefect import flow, get_run_logger
 
 from flows.artifacts import Progress, show_landslides, show_scan
 from flows.tasks import local_task, remote_task
+from landslide_geo.errors import NoAcquisitionError
 from landslide_geo.regions.acquisitions import find_new
-from landslide_geo.regions.fields import SCANS
-from landslide_geo.regions.inventory import read_running
 from landslide_geo.regions.publishing import publish
 from landslide_geo.regions.region import FILES, WORK, Region, read_region
-from landslide_geo.regions.run import Steps, apply, prepare_scene, run_region, scan_scene
+from landslide_geo.regions.run import Steps, Tell, apply, prepare_scene, run_region, scan_scene
+from landslide_geo.regions.status import new_landslides
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An acquisition that is not to be scanned: no failure, and not shown as one."""
+
+    reason: str
+
+
+def _load(region: Region, key: str, tell: Tell | None = None) -> Path | Skipped:
+    try:
+        return prepare_scene(region, key, tell=tell)
+    except NoAcquisitionError as error:
+        return Skipped(str(error))
+
+
+_load_task: Final = remote_task(_load, "load scene", each="load {key}", hours=6)
+
+
+def _prepare(**given: Any) -> Path:
+    found: Path | Skipped = _load_task(**given)
+    if isinstance(found, Skipped):
+        raise NoAcquisitionError(found.reason)
+    return found
+
 
 STEPS: Final = Steps(
     find=remote_task(find_new, "find acquisitions", hours=1),
-    prepare=remote_task(prepare_scene, "load scene", each="load {key}", hours=6),
+    prepare=_prepare,
     scan=local_task(scan_scene, "scan scene", each="scan {key}", hours=24),
     enter=local_task(apply, "enter into inventory", each="enter {key}", hours=1),
     publish=remote_task(publish, "publish", hours=1),
@@ -61,7 +86,5 @@ def _show(region: Region, summary: dict[str, Any]) -> None:
     """What a night brought, on the page of the run."""
     if not summary["done"]:
         return
-    rows, scans = read_running(region.inventory), read_running(region.inventory, layer=SCANS)
-    days = set(scans.loc[scans["scan_id"].isin(summary["done"]), "date_post"])
-    show_landslides(region.name, rows[rows["first_seen"].isin(days)], title=f"New landslides in {region.name}")
+    show_landslides(region.name, new_landslides(region, summary["done"]), title=f"New landslides in {region.name}")
     show_scan(region.name, region.scans / list(summary["done"])[-1])
