@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from shapely.geometry.base import BaseGeometry
 
 from landslide_geo.bands import PRE, TERRAIN, is_optical, is_pre
 from landslide_geo.errors import MissingBandError
+from landslide_geo.scene.cast_shadow import CastShadows
+from landslide_geo.scene.cloud_shadow import cell_size, on_pixels, thrown_over
 from landslide_geo.scene.grid import Block
 from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.sources import BandSource
@@ -38,6 +41,7 @@ BoolArray = NDArray[np.bool_]
 _CHUNK = 1024
 _VISIBILITY_BANDS = ("blue", "green", "red", "nir", "swir16")
 _SEEN = "visibility"  # no name of a band
+_CAST = ("cast shadow",)
 _TOLD = {False: "told visibility", True: "told visibility of the earlier date"}
 
 
@@ -94,15 +98,18 @@ class Scene:
     level: Level | None = None
     pre_level: Level | None = None
     _local: threading.local = field(init=False, default_factory=threading.local, repr=False, compare=False)
+    _once: dict[str, BoolArray] = field(init=False, default_factory=dict, repr=False, compare=False)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """Open files stay behind; the other process opens its own."""
-        return {key: value for key, value in self.__dict__.items() if key != "_local"}
+        return {key: value for key, value in self.__dict__.items() if key not in ("_local", "_lock")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore, with no file open."""
         self.__dict__.update(state)
         object.__setattr__(self, "_local", threading.local())
+        object.__setattr__(self, "_lock", threading.Lock())
 
     def absolute(self) -> Scene:
         """The same scene with absolute paths, for processes that run in other folders."""
@@ -203,6 +210,12 @@ class Scene:
         """
         if (known := self._known_visibility(names, block, pre=pre)) is not None:
             return self.read(names, block), known
+        return self._judged(names, block, pre=pre, thrown=None if pre else self._thrown())
+
+    def _judged(
+        self, names: Sequence[str], block: Block, *, pre: bool, thrown: BoolArray | None
+    ) -> tuple[FloatArray, ByteArray]:
+        """As `observe`, worked out; ``thrown`` are the cells of the scene that clouds may shade."""
         wide = block.padded(margin(self.resolution[0]))
         prefix = PRE if pre else ""
         told = self._told_visibility(names, wide, pre=pre)
@@ -212,15 +225,60 @@ class Scene:
         seen = np.all([np.isfinite(values[name]) for name in names], axis=0)
         scale = self.reflectance_scale
         reflectance = {} if scale is None else {name.removeprefix(PRE): values[name] * scale for name in rules}
-        light = None
-        if self.sun is not None and not pre and (elevation := self.read_elevation(wide)) is not None:
-            light = illumination(elevation, self.resolution, azimuth=self.sun.azimuth, altitude=self.sun.altitude)
+        light, cast = (None, None) if pre else self._sunlight(wide)
         inner = block.inside(wide)
         if told is None:
-            visibility = classify(reflectance, seen=seen, illumination=light, pixel=self.resolution[0])[inner]
+            shaded = None if thrown is None else on_pixels(thrown, wide, cell_size(self.resolution[0]))
+            visibility = classify(
+                reflectance, seen=seen, illumination=light, pixel=self.resolution[0], cast=cast, thrown=shaded
+            )[inner]
         else:
-            visibility = completed(told, seen=seen, illumination=light)[inner]
+            visibility = completed(told, seen=seen, illumination=light, cast=cast)[inner]
         return np.stack([values[name][inner] for name in names]), visibility
+
+    def _sunlight(self, block: Block) -> tuple[FloatArray | None, BoolArray | None]:
+        """Cosine of the sun's incidence at the later date, and where other terrain keeps the sun away."""
+        if self._grid_sun is None or (elevation := self.read_elevation(block)) is None:
+            return None, None
+        sun, readers = self._grid_sun, self._local.__dict__.setdefault("readers", {})
+        if _CAST not in readers:
+            assert self.dem is not None
+            # Of its own file, staged or not: shadows need what lies beside the scene.
+            readers[_CAST] = CastShadows(BandSource("elevation", self.dem, self.dem_band), self.geobox, sun)
+        light = illumination(elevation, self.resolution, azimuth=sun.azimuth, altitude=sun.altitude)
+        return light, readers[_CAST].read(block)
+
+    @cached_property
+    def _grid_sun(self) -> SunPosition | None:
+        return None if self.sun is None else self.sun.on_grid(self.geobox)
+
+    def _thrown(self) -> BoolArray | None:
+        """Cells that clouds may shade at the later date, worked out once over the whole scene.
+
+        None where the rules do not hold, or where a band or the sun's true direction is missing: a shadow looked for a
+        few degrees off is some hundred metres off.
+        """
+        needed, scale = ("blue", "green", "red", "nir"), self.reflectance_scale
+        if self.visibility_path is not None or scale is None or not {*needed} <= {*self.names}:
+            return None
+        if (sun := self._grid_sun) is None or sun.estimated:
+            return None
+
+        def judged(block: Block) -> tuple[FloatArray, ByteArray]:
+            values, codes = self._judged(needed, block, pre=False, thrown=None)
+            return values[-1] * scale, codes
+
+        with self._lock:
+            if "thrown" not in self._once:
+                self._once["thrown"] = thrown_over(
+                    judged,
+                    self.height,
+                    self.width,
+                    pixel=self.resolution[0],
+                    azimuth=sun.azimuth,
+                    altitude=sun.altitude,
+                )
+        return self._once["thrown"]
 
     def _known_visibility(self, names: Sequence[str], block: Block, *, pre: bool) -> ByteArray | None:
         """What `seen` holds of a block, where it answers this question."""

@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
+from odc.geo.crs import CRS
+from odc.geo.geobox import GeoBox
+from pyproj import Geod
+
+from landslide_geo.scene.grid import geographic_centre
 
 #: Mean local solar time at which Sentinel-2 and Landsat 8/9 cross the equator on their descending pass.
 OVERPASS = time(10, 30)
+#: How far ahead a direction is taken from, in metres.
+_AHEAD_M = 100.0
 
 
 @dataclass(frozen=True)
 class SunPosition:
-    """Azimuth in degrees clockwise from north, altitude above the horizon in degrees."""
+    """Azimuth in degrees clockwise from north, altitude above the horizon in degrees.
+
+    Attributes:
+        azimuth, altitude: of the sun.
+        estimated: by the usual hour of an overpass, rather than told: some degrees off.
+    """
 
     azimuth: float
     altitude: float
+    estimated: bool = False
+
+    def on_grid(self, geobox: GeoBox) -> SunPosition:
+        """The same with the azimuth against the north of a grid, its columns, at the grid's centre.
+
+        Columns of a UTM zone run up to 3° from the meridians, which moves the shadow of a high cloud by 500 m.
+        """
+        longitude, latitude = geographic_centre(geobox)
+        there = Geod(ellps="WGS84").fwd(longitude, latitude, self.azimuth, _AHEAD_M)
+        to_grid = CRS("EPSG:4326").transformer_to_crs(CRS(str(geobox.crs)), always_xy=True)
+        (west, east), (south, north) = to_grid(np.array([longitude, there[0]]), np.array([latitude, there[1]]))
+        return replace(self, azimuth=float(np.degrees(np.arctan2(east - west, north - south)) % 360))
 
 
 def sun_position(longitude: float, latitude: float, when: datetime) -> SunPosition:
@@ -47,4 +71,4 @@ def sun_position(longitude: float, latitude: float, when: datetime) -> SunPositi
 def overpass_sun(longitude: float, latitude: float, day: date) -> SunPosition:
     """The sun's direction at the usual overpass time, where only the day is known."""
     local = datetime.combine(day, OVERPASS, tzinfo=UTC)
-    return sun_position(longitude, latitude, local - timedelta(hours=longitude / 15))
+    return replace(sun_position(longitude, latitude, local - timedelta(hours=longitude / 15)), estimated=True)

@@ -43,6 +43,8 @@ class Visibility(IntEnum):
 _VALID_CODES: Final = [int(code) for code in Visibility if code.valid]
 #: Clouds are grown by this many metres: thin rims look like bare ground. Fmask's three Landsat pixels.
 CLOUD_GROWTH_M: Final = 90.0
+#: Reflectance in near infrared below which ground may lie in the shadow of a cloud (Braaten's for Sentinel-2).
+DARK_NIR: Final = 0.15
 #: Clouds are grown in parts of this many pixels a side.
 _PART: Final = 256
 
@@ -63,7 +65,13 @@ def is_valid(visibility: ByteArray) -> BoolArray:
 
 
 def classify(
-    reflectance: Mapping[str, FloatArray], *, seen: BoolArray, illumination: FloatArray | None, pixel: float
+    reflectance: Mapping[str, FloatArray],
+    *,
+    seen: BoolArray,
+    illumination: FloatArray | None,
+    pixel: float,
+    cast: BoolArray | None = None,
+    thrown: BoolArray | None = None,
 ) -> ByteArray:
     """The visibility class of each pixel, by what the bands allow.
 
@@ -72,7 +80,9 @@ def classify(
       Landsat, as in Fmask);
     - snow: NDSI above 0.4 with near infrared above 0.11 and green above 0.1 (Fmask);
     - water: NDVI below 0.01 with near infrared below 0.11, or NDVI below 0.1 with near infrared below 0.05 (Fmask);
-    - terrain shadow: slopes turned away from the sun (self-shadow; cast shadow is not computed).
+    - terrain shadow: slopes turned away from the sun, and ground that other terrain keeps from it;
+    - cloud shadow: of clear ground where clouds throw their shadows, what is darker than 0.15 in near infrared, opened
+      by one pixel.
 
     Args:
         reflectance: by band name without prefix, (h, w) float32, 0–1; bands that are missing are not used. Empty
@@ -80,6 +90,8 @@ def classify(
         seen: (h, w), where the bands the scan needs have values.
         illumination: (h, w) float32, cosine of the sun's incidence, or None where it is not known.
         pixel: size of a pixel in metres.
+        cast: (h, w), ground in the shadow of other terrain (`landslide_geo.scene.cast_shadow`), or None.
+        thrown: (h, w), ground that clouds may shade (`landslide_geo.scene.cloud_shadow`), or None.
 
     Returns:
         (h, w) uint8 of `Visibility` codes. Values within `margin` of the border depend on what lies beyond it.
@@ -89,8 +101,8 @@ def classify(
     nir, swir16 = reflectance.get("nir"), reflectance.get("swir16")
     if red is not None and nir is not None:
         _mark(out, Visibility.WATER, seen & (nir < 0.11), _is_water, red, nir)
-    if illumination is not None:
-        out[seen & (illumination <= 0)] = Visibility.TERRAIN_SHADOW
+    if (dark := _shaded(illumination, cast)) is not None:
+        out[seen & dark] = Visibility.TERRAIN_SHADOW
     if green is not None and nir is not None and swir16 is not None:
         _mark(out, Visibility.SNOW, seen & (green > 0.1) & (nir > 0.11), _is_snow, green, swir16)
     if blue is not None and green is not None and red is not None:
@@ -98,23 +110,35 @@ def classify(
         hazy = seen & (blue - 0.5 * red - 0.08 > 0) & (out != Visibility.SNOW)
         _mark(cloud, Visibility.CLOUD, hazy, _is_white, blue, green, red)
         out[seen & _grown(cloud == Visibility.CLOUD, pixel)] = Visibility.CLOUD
+    if thrown is not None and nir is not None and thrown.any():
+        out[_opened(thrown & (out == Visibility.CLEAR) & (nir < DARK_NIR))] = Visibility.CLOUD_SHADOW
     return out
 
 
-def completed(told: ByteArray, *, seen: BoolArray, illumination: FloatArray | None) -> ByteArray:
+def _shaded(illumination: FloatArray | None, cast: BoolArray | None) -> BoolArray | None:
+    """Where terrain keeps the sun away, its own slope or what stands before it; None where nothing tells."""
+    if illumination is None:
+        return cast
+    return illumination <= 0 if cast is None else (illumination <= 0) | cast
+
+
+def completed(
+    told: ByteArray, *, seen: BoolArray, illumination: FloatArray | None, cast: BoolArray | None = None
+) -> ByteArray:
     """Classes that came with a scene, as a reading of it needs them.
 
     Args:
         told: (h, w) `Visibility` codes, such as a producer's own classification gives.
         seen: (h, w), where the bands that are asked for have values; the rest is nodata.
         illumination: as in `classify`: where the sun does not reach, clear ground is terrain shadow.
+        cast: likewise.
 
     Returns:
         (h, w) uint8.
     """
     out = np.where(seen, told, np.uint8(Visibility.NODATA))
-    if illumination is not None:
-        out[(out == Visibility.CLEAR) & (illumination <= 0)] = Visibility.TERRAIN_SHADOW
+    if (dark := _shaded(illumination, cast)) is not None:
+        out[(out == Visibility.CLEAR) & dark] = Visibility.TERRAIN_SHADOW
     return out
 
 
