@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from landslide_geo.cli.options import DemUnit
+
 if TYPE_CHECKING:
     from landslide_geo.pipeline.ingest import IngestResult
 
@@ -75,12 +77,7 @@ def ingest(
     speckle: Annotated[
         str | None, typer.Option("--speckle", metavar="NAME", help="Filter radar: median, lee or none, the default.")
     ] = None,
-    dem_unit: Annotated[
-        str | None,
-        typer.Option(
-            "--dem-unit", metavar="UNIT", help="Of elevations: m, dm or ft. Default: what the files tell, or m."
-        ),
-    ] = None,
+    dem_unit: DemUnit = None,
     align: Annotated[
         bool,
         typer.Option(help="Move the earlier date onto the later one where it lies more than half a pixel off."),

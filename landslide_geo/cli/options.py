@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from landslide_geo.errors import ParameterError
+
+if TYPE_CHECKING:
+    from landslide_geo.scene.heights import HeightUnit
 
 Mirror = Annotated[
     Path | None,
@@ -43,7 +46,11 @@ Smooth = Annotated[
     bool | None,
     typer.Option("--smooth/--no-smooth", help="Free outlines of the staircase of pixels.", show_default=False),
 ]
-Dem = Annotated[Path | None, typer.Option("--dem", metavar="FILE", help="Elevation model in metres, on any grid.")]
+Dem = Annotated[Path | None, typer.Option("--dem", metavar="FILE", help="Elevation model, on any grid.")]
+DemUnit = Annotated[
+    str | None,
+    typer.Option("--dem-unit", metavar="UNIT", help="Of elevations: m, dm or ft. Default: what the files tell, or m."),
+]
 
 
 def day(text: str | None, option: str) -> date | None:
@@ -58,6 +65,20 @@ def day(text: str | None, option: str) -> date | None:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
         raise ParameterError(f"{option} {text}: not a day; write it as 2018-09-06") from None
+
+
+def height_unit(text: str | None) -> HeightUnit | None:
+    """The unit of ``--dem-unit``.
+
+    Raises:
+        ParameterError: it is none.
+    """
+    from landslide_geo.scene.heights import METRES
+
+    found: HeightUnit | None = next((unit for unit in METRES if unit == text), None)
+    if text is not None and found is None:
+        raise ParameterError(f"--dem-unit {text}: is none of {', '.join(METRES)}")
+    return found
 
 
 def warn(line: str) -> None:

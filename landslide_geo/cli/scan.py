@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from landslide_geo.cli.options import Dem, Grow, MinArea, MinSlope, Simplify, Smooth, Threshold, day, symmetries
+from landslide_geo.cli.options import (
+    Dem,
+    DemUnit,
+    Grow,
+    MinArea,
+    MinSlope,
+    Simplify,
+    Smooth,
+    Threshold,
+    day,
+    height_unit,
+    symmetries,
+)
 
 
 def scan(
@@ -25,6 +37,7 @@ def scan(
         str | None, typer.Option("--model", metavar="NAME|DIR", help="A shipped model's name, or a bundle's folder.")
     ] = None,
     dem: Dem = None,
+    dem_unit: DemUnit = None,
     aoi: Annotated[
         Path | None, typer.Option("--aoi", metavar="FILE", help="Map only inside the polygons of this file.")
     ] = None,
@@ -133,10 +146,10 @@ def scan(
         raise ParameterError(f"--event {event}: name and day are both needed; write it as Iburi@2018-09-06")
     event_day = day(when or None, "--event")
     result = run(
-        sources, out, dem=dem, aoi=aoi, params=params, crs=crs, resolution=resolution, date=day(date, "--date"),
-        date_pre=day(date_pre, "--date-pre"), event=None if event_day is None else (event_name, event_day), name=name,
-        credits=credits, resume=resume, overwrite=overwrite, progress=not (quiet or as_json), workers=workers,
-        scheduler=scheduler, reviewed=reviewed,
+        sources, out, dem=dem, dem_unit=height_unit(dem_unit), aoi=aoi, params=params, crs=crs, resolution=resolution,
+        date=day(date, "--date"), date_pre=day(date_pre, "--date-pre"),
+        event=None if event_day is None else (event_name, event_day), name=name, credits=credits, resume=resume,
+        overwrite=overwrite, progress=not (quiet or as_json), workers=workers, scheduler=scheduler, reviewed=reviewed,
     )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(result.summary | {"outputs": [str(path) for path in result.outputs]}))

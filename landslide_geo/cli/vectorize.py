@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from landslide_geo.cli.options import Dem, Grow, MinArea, MinSlope, Simplify, Smooth, Threshold
+from landslide_geo.cli.options import Dem, DemUnit, Grow, MinArea, MinSlope, Simplify, Smooth, Threshold, height_unit
 
 
 def vectorize(
@@ -20,6 +20,7 @@ def vectorize(
     simplify: Simplify = None,
     smooth: Smooth = None,
     dem: Dem = None,
+    dem_unit: DemUnit = None,
 ) -> None:
     """Turn a probability raster into landslide polygons with attributes and a QGIS style.
 
@@ -38,7 +39,7 @@ def vectorize(
     }
     changes = {key: value for key, value in given.items() if value is not None}
     params = validated(VectorizeParams, changes, where="landslide vectorize")
-    inventory = vectorize_file(probability, out, params=params, dem=dem)
+    inventory = vectorize_file(probability, out, params=params, dem=dem, dem_unit=height_unit(dem_unit))
     area = inventory.landslides["area_m2"].sum() / 1e4
     if inventory.landslides["slope_mean_deg"].isna().all() and len(inventory.landslides):
         typer.echo("Note: no elevation model: slopes did not screen objects; give one with --dem", err=True)

@@ -19,7 +19,6 @@ from landslide_geo.scene.grid import blocks
 from landslide_geo.scene.raster_io import NEAR
 from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.scene import Scene
-from landslide_geo.scene.sources import BandSource
 from landslide_geo.scene.terrain import slope_degrees
 
 FloatArray = NDArray[np.float32]
@@ -118,7 +117,7 @@ def flat_windows(scene: Scene, grid: WindowGrid, limit_deg: float) -> BoolArray 
     Returns:
         (rows, columns) of windows, or None where nothing can be said.
     """
-    if scene.dem is None or limit_deg <= 0:
+    if scene.elevation is None or limit_deg <= 0:
         return None
     # Whole pixels of the scene per pixel of slope, at least one.
     step = max(round(_SLOPE_GSD_M / scene.resolution[0]), 1)
@@ -128,7 +127,7 @@ def flat_windows(scene: Scene, grid: WindowGrid, limit_deg: float) -> BoolArray 
     rows = _spans(grid.row_starts, grid.window, step, height)
     cols = _spans(grid.col_starts, grid.window, step, width)
     flat = np.ones((len(rows), len(cols)), dtype=bool)
-    with BandReader([BandSource("elevation", scene.dem, scene.dem_band)], coarse, tolerance=NEAR) as reader:
+    with BandReader([scene.elevation], coarse, tolerance=NEAR) as reader:
         for block in blocks(height, width, _SIDE):
             # At the rim of the scene slopes are one-sided.
             wide = block.padded(1).clipped(height, width)

@@ -98,9 +98,10 @@ class SceneSource:
             [[band.name, astuple(band.scaling)] for band in scene.bands if band.scaling is not None],
             [codes.value for codes in kinds] if told and set(kinds) != {Codes.VISIBILITY} else [],
         ]
+        unit = [] if scene.dem_unit == "m" else [scene.dem_unit]
         facts = [
             [[band.name, band.index, sums[band.path]] for band in scene.bands],
-            None if scene.dem is None else [scene.dem_band, sums[scene.dem]],
+            None if scene.dem is None else [scene.dem_band, sums[scene.dem], *unit],
             None if scene.aoi is None else scene.aoi.wkt,
             self._bands,
             scene.sun,

@@ -75,7 +75,7 @@ def measured(layers: Layers, outlines: gpd.GeoSeries) -> tuple[dict[str, Any], N
         return measured_on(layers, outlines, None, pixel=pixel)
     with tempfile.TemporaryDirectory(prefix="landslide-") as folder:
         path = Path(folder) / "terrain.tif"
-        terrain.prepare(layers.dem, path, band=layers.dem_band, bounds=bounds)
+        terrain.prepare(layers.dem, path, band=layers.dem_band, unit=layers.dem_unit, bounds=bounds)
         return measured_on(layers, outlines, Ground.under(outlines, path), pixel=pixel)
 
 

@@ -105,7 +105,9 @@ def vectorize(
         prepared = (
             None
             if layers.dem is None
-            else beside.submit(terrain.prepare, layers.dem, path, band=layers.dem_band, bounds=bounds, rows=rows)
+            else beside.submit(
+                terrain.prepare, layers.dem, path, band=layers.dem_band, unit=layers.dem_unit, bounds=bounds, rows=rows
+            )
         )
         visible = beside.submit(visibility_layer, layers.visibility, rows=rows)
         mask = Path(folder) / "mask.tif"

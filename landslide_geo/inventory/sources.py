@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from landslide_geo.scene.heights import HeightUnit
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layers:
@@ -15,8 +17,9 @@ class Layers:
     visibility: Path  # uint8 codes of landslide_geo.scene.visibility.Visibility
     uncertainty: Path | None = None  # float32
     change: Path | None = None  # float32 −1…1, positive = vegetation lost, NaN where either date is not clear
-    dem: Path | None = None  # elevation in metres, own grid and CRS
+    dem: Path | None = None  # elevation, own grid and CRS
     dem_band: int = 1  # of that file
+    dem_unit: HeightUnit = "m"  # of its values
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import Window, from_bounds
 
 from landslide_geo.errors import NoOverlapError, ParameterError
+from landslide_geo.scene.heights import METRES, HeightUnit
 from landslide_geo.scene.raster_io import all_cores, reading
 from landslide_geo.scene.terrain import aspect_degrees, metric_dem, slope_degrees
 
@@ -26,12 +27,15 @@ ELEVATION, SLOPE, ASPECT_SIN, ASPECT_COS = 1, 2, 3, 4
 HALO = 3
 
 
-def prepare(dem: Path, out: Path, *, bounds: BoundingBox, band: int = 1, rows: int = 512) -> None:
+def prepare(
+    dem: Path, out: Path, *, bounds: BoundingBox, band: int = 1, unit: HeightUnit = "m", rows: int = 512
+) -> None:
     """Write elevation, slope and aspect of ``dem`` around ``bounds`` as a four-band float32 GeoTIFF.
 
     Args:
-        dem: elevation model in metres, any grid and CRS.
+        dem: elevation model, any grid and CRS.
         band: of that file, 1-based.
+        unit: of its values; what is written is in metres.
         out: GeoTIFF to write; bands as the constants of this module, NaN where unknown.
         bounds: the scene's extent, with its CRS.
         rows: height of the bands that are worked on one after the other; bounds memory, never changes the result.
@@ -59,6 +63,7 @@ def prepare(dem: Path, out: Path, *, bounds: BoundingBox, band: int = 1, rows: i
                 first, last = max(top - 1, 0), min(bottom + 1, height)
                 part = Window(window.col_off, window.row_off + first, width, last - first)
                 elevation = source.read(band, window=part, masked=True, out_dtype="float32").filled(np.nan)
+                elevation *= np.float32(METRES[unit])
                 aspect = np.radians(aspect_degrees(elevation, resolution))
                 bands = np.stack([elevation, slope_degrees(elevation, resolution), np.sin(aspect), np.cos(aspect)])
                 target.write(bands[:, top - first : bottom - first], window=Window(0, top, width, bottom - top))

@@ -32,6 +32,7 @@ from landslide_geo.inventory.mask import RASTERS, read_mask
 from landslide_geo.inventory.outlines import has_review, read_outlines
 from landslide_geo.inventory.traced import snapshot
 from landslide_geo.pipeline.workspace import read_record
+from landslide_geo.scene.heights import unit_of_file
 from landslide_geo.scene.item import ITEM, PRE_VISIBILITY, VISIBILITY
 from landslide_geo.scene.open import open_scene, read_aoi
 from landslide_geo.scene.product import is_product
@@ -145,7 +146,7 @@ def _scene(sources: Sequence[str | Path] | str | Path, dem: str | Path | None) -
         if record is None:
             raise SourceNotFoundError(f"{folder}: holds no finished scan (scan.json); name the scene's files instead")
         scene = scene_of(record)
-        return scene if dem is None else replace(scene, dem=Path(dem), dem_band=1)
+        return scene if dem is None else replace(scene, dem=Path(dem), dem_band=1, dem_unit=unit_of_file(Path(dem)))
     return open_scene(listed, dem=dem, terrain_only=True)
 
 
@@ -169,6 +170,7 @@ def scene_of(record: dict[str, Any]) -> Scene:
         reflectance_scale=record["reflectance_scale"],
         dem=None if dem is None else Path(dem["path"]),
         dem_band=1 if dem is None else dem["band"],
+        dem_unit="m" if dem is None else dem.get("unit", "m"),
         scene_id=record["scene_id"],
         visibility_path=seen[0][0],
         pre_visibility_path=seen[1][0],

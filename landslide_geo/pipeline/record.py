@@ -39,7 +39,8 @@ def describe_inputs(scene: Scene, aoi: Path | None) -> list[dict[str, Any]]:
         for band in scene.bands
     ]
     if scene.dem is not None:
-        files.append({"role": "dem", "path": str(scene.dem), "band": scene.dem_band})
+        unit = {} if scene.dem_unit == "m" else {"unit": scene.dem_unit}
+        files.append({"role": "dem", "path": str(scene.dem), "band": scene.dem_band} | unit)
     for role, path, codes in (
         (VISIBILITY, scene.visibility_path, scene.visibility_codes),
         (PRE_VISIBILITY, scene.pre_visibility_path, scene.pre_visibility_codes),

@@ -50,7 +50,8 @@ from landslide_geo.report import (
 )
 from landslide_geo.scene.cog import write_view
 from landslide_geo.scene.grid import crs_name, geographic_footprint, ground_sample_distance
-from landslide_geo.scene.open import open_scene
+from landslide_geo.scene.heights import HeightUnit
+from landslide_geo.scene.open import doubts_of, open_scene
 from landslide_geo.scene.sar import require_speckle
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.stage import despeckled_once, seen_once, staged
@@ -90,6 +91,7 @@ def scan(
     out: str | Path,
     *,
     dem: str | Path | None = None,
+    dem_unit: HeightUnit | None = None,
     aoi: str | Path | None = None,
     params: ScanParams | None = None,
     crs: str | None = None,
@@ -115,7 +117,8 @@ def scan(
     Args:
         sources: as `landslide_geo.open_scene` takes them.
         out: folder to write to.
-        dem: elevation model in metres, on any grid; without one slopes do not screen objects.
+        dem: elevation model, on any grid; without one slopes do not screen objects.
+        dem_unit: of its values, whatever its file tells; none takes what that tells, or metres.
         aoi: vector file; only inside its polygons landslides are mapped.
         params: model, threshold, window size and so on; none takes the defaults.
         crs: of the scene's grid, instead of the one its first band suggests.
@@ -142,7 +145,7 @@ def scan(
     decisions = None if reviewed is None else read_decisions(reviewed)
     model = open_ensemble(params.model)
     scene = open_scene(
-        sources, dem=dem, aoi=aoi, crs=crs, resolution=resolution, date=date, date_pre=date_pre,
+        sources, dem=dem, dem_unit=dem_unit, aoi=aoi, crs=crs, resolution=resolution, date=date, date_pre=date_pre,
         gsd=model.gsd_native_m, name=name,
     )  # fmt: skip
     sight = Sight.of(scene, model.bands, model.sensors, by=f"model {model.name}")
@@ -162,6 +165,7 @@ def scan(
     job = _Job(
         scene, model, params, aoi=None if aoi is None else Path(aoi), event=event, credits=credits, screen=screen,
         prefilter=prefilter, cluster=cluster, decisions=decisions, sight=sight, unfiltered=left_out,
+        elevation_doubts=doubts_of(scene, told_by_user=dem_unit is not None),
     )  # fmt: skip
     space = Workspace(Path(out), job.key, partial(refuse_to_lose_decisions, given=decisions))
     if (record := space.finished()) is not None:
@@ -199,9 +203,10 @@ class _Job:
         cluster: Cluster,
         sight: Sight,
         unfiltered: tuple[str, ...],
+        elevation_doubts: list[str],
         decisions: Decisions | None = None,
     ) -> None:
-        self.sight, self.unfiltered = sight, unfiltered
+        self.sight, self.unfiltered, self.elevation_doubts = sight, unfiltered, elevation_doubts
         self.scene, self.model, self.params, self.event, self.credits = scene, model, params, event, credits
         self.screen, self.prefilter, self.cluster, self.decisions = screen, prefilter, cluster, decisions
         asked = screen or prefilter
@@ -236,7 +241,7 @@ class _Job:
                 "inputs": [
                     (
                         *(entry[name] for name in ("role", "band", "sha256")),
-                        *(entry[name] for name in ("scaling", "codes") if name in entry),
+                        *(entry[name] for name in ("scaling", "codes", "unit") if name in entry),
                     )
                     for entry in self.inputs
                 ],
@@ -296,6 +301,7 @@ class _Job:
                 change=change if change.exists() else None,
                 dem=self.scene.dem,
                 dem_band=self.scene.dem_band,
+                dem_unit=self.scene.dem_unit,
             ),
             Provenance(
                 scene_id=self.scene.scene_id,
@@ -393,7 +399,9 @@ class _Job:
             found.append(
                 f"the model's filter was not asked: it takes {', '.join(self.unfiltered)}, which the scene lacks"
             )
-        if self.scene.dem is None:
+        if self.scene.dem is not None:
+            found += self.elevation_doubts
+        else:
             found.append("no elevation model: slopes did not screen objects, terrain attributes are empty")
         levels = {level for level in (self.scene.level, self.scene.pre_level) if level is not None}
         for wanted in {Level.wanted(member.manifest.reflectance) for member, _ in self.model.models} - {None}:

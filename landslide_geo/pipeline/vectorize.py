@@ -25,6 +25,7 @@ from landslide_geo.pipeline.decisions import refuse_to_lose_decisions
 from landslide_geo.pipeline.workspace import REVIEW, read_record
 from landslide_geo.scene.cog import write_cog
 from landslide_geo.scene.grid import Block
+from landslide_geo.scene.heights import HeightUnit, unit_of_file
 from landslide_geo.scene.raster_io import open_raster, reading
 from landslide_geo.scene.visibility import Visibility
 
@@ -33,7 +34,12 @@ MEMORY_MB: Final = 1024
 
 
 def vectorize_file(
-    probability: str | Path, out: str | Path, *, params: VectorizeParams | None = None, dem: str | Path | None = None
+    probability: str | Path,
+    out: str | Path,
+    *,
+    params: VectorizeParams | None = None,
+    dem: str | Path | None = None,
+    dem_unit: HeightUnit | None = None,
 ) -> Inventory:
     """Write the landslides of a probability raster.
 
@@ -44,7 +50,8 @@ def vectorize_file(
         probability: raster of probabilities 0–1 on a projected grid, nodata or NaN where unknown.
         out: GeoPackage to write; replaced if it exists, unless analysts decided anything in it.
         params: threshold and least area and slope. A threshold is needed where no scan knows one.
-        dem: elevation model in metres, on any grid; none takes the scan's, if it is still there.
+        dem: elevation model, on any grid; none takes the scan's, if it is still there.
+        dem_unit: of its values; none takes what the scan took, or the file tells, or metres.
 
     Raises:
         ParameterError: no threshold is known.
@@ -62,13 +69,17 @@ def vectorize_file(
         raise ParameterError(f"{source}: no scan beside it tells a threshold; give one with --threshold, e.g. 0.5")
     known = _known(record, source.parent)
     elevation = Path(dem) if dem is not None else known.dem
+    unit: HeightUnit = dem_unit or known.dem_unit
     if elevation is not None:
-        with open_raster(elevation, what="elevation model"):
-            pass
+        own = unit_of_file(elevation)
+        unit = own if dem is not None and dem_unit is None else unit
     with tempfile.TemporaryDirectory(prefix="landslide-") as folder, gdal_memory(MEMORY_MB):
         inventory = vectorize(
             replace(
-                _layers(known, source, Path(folder)), dem=elevation, dem_band=1 if dem is not None else known.dem_band
+                _layers(known, source, Path(folder)),
+                dem=elevation,
+                dem_band=1 if dem is not None else known.dem_band,
+                dem_unit=unit,
             ),
             replace(
                 known.provenance,
@@ -114,6 +125,7 @@ class _Known:
     change: Path | None = None
     dem: Path | None = None
     dem_band: int = 1
+    dem_unit: HeightUnit = "m"
 
 
 def _layers(known: _Known, probability: Path, folder: Path) -> Layers:
@@ -129,6 +141,7 @@ def _layers(known: _Known, probability: Path, folder: Path) -> Layers:
         change=known.change,
         dem=known.dem,
         dem_band=known.dem_band,
+        dem_unit=known.dem_unit,
     )
 
 
@@ -161,6 +174,7 @@ def _known(record: dict[str, Any], folder: Path) -> _Known:
         change=there(f"{REVIEW}/change.tif"),
         dem=Path(dem["path"]) if dem is not None and there_still else None,
         dem_band=dem["band"] if dem is not None else 1,
+        dem_unit=dem.get("unit", "m") if dem is not None else "m",
     )
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from pathlib import Path
+from typing import Any, Final, Literal
 
+import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
+
+from landslide_geo.scene.raster_io import open_raster
 
 HeightUnit = Literal["m", "dm", "ft"]
 
@@ -46,6 +51,34 @@ def unit_told(dataset: rasterio.DatasetReader, index: int = 1) -> HeightUnit | N
     except CRSError:
         return None
     return next((unit_named(axis.unit_name) for axis in axes if axis.direction == "up"), None)
+
+
+def unit_of_file(path: Path, index: int = 1) -> HeightUnit:
+    """What the file of an elevation model tells, or metres.
+
+    Raises:
+        SourceNotFoundError, UnreadableRasterError, MissingCRSError: it cannot be used.
+    """
+    with open_raster(path, what="elevation model") as dataset:
+        return unit_told(dataset, index) or "m"
+
+
+def unit_doubts(name: str, unit: HeightUnit, metres: NDArray[Any], *, told_by_user: bool) -> list[str]:
+    """What the user should know of the unit of an elevation model.
+
+    Args:
+        name: of the file.
+        unit: that its values were taken to be in.
+        metres: elevations of it by that unit, of any shape, NaN where there is none.
+        told_by_user: whether the unit was said, whatever the file tells.
+    """
+    doubts = []
+    if unit != "m" and not told_by_user:
+        doubts.append(f"{name}: says that its elevations are in {unit}; they were converted, or not with --dem-unit m")
+    known = metres[np.isfinite(metres)]
+    if known.size and (problem := implausible(name, float(known.min()), float(known.max()))) is not None:
+        doubts.append(problem)
+    return doubts
 
 
 def implausible(name: str, lowest: float, highest: float) -> str | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyogrio.errors import DataSourceError
+from rasterio.enums import Resampling
 from shapely import box
 from shapely.geometry.base import BaseGeometry
 
@@ -23,18 +26,24 @@ from landslide_geo.errors import (
     ParameterError,
     SourceNotFoundError,
 )
-from landslide_geo.scene.grid import geographic_centre, ground_sample_distance, scene_geobox
-from landslide_geo.scene.raster_io import covers, open_raster, reading
+from landslide_geo.scene.grid import Block, geographic_centre, ground_sample_distance, scene_geobox
+from landslide_geo.scene.heights import HeightUnit, unit_doubts, unit_of_file
+from landslide_geo.scene.raster_io import NEAR, covers, open_raster, reading
+from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource, resolve_all
 from landslide_geo.scene.sun import overpass_sun
-from landslide_geo.scene.told import NUMBERS, Codes
+from landslide_geo.scene.told import NUMBERS, Codes, Scaling
+
+#: Places along a side of a scene that its elevations are looked at, to tell whether they can be metres.
+_SAMPLE = 256
 
 
 def open_scene(
     sources: Sequence[str | Path] | str | Path,
     *,
     dem: str | Path | None = None,
+    dem_unit: HeightUnit | None = None,
     aoi: str | Path | None = None,
     crs: str | None = None,
     resolution: float | None = None,
@@ -51,7 +60,8 @@ def open_scene(
             ``landslide ingest`` wrote, a STAC item, or a folder of a Sentinel-2 product, a Landsat scene or files of
             one band each; grids may differ. Days, sun and visibility of an item are taken
             where they are not given.
-        dem: elevation model in metres, on any grid.
+        dem: elevation model, on any grid.
+        dem_unit: of the elevations, there or among the sources; none takes what the file tells, or metres.
         aoi: vector file; the scene is mapped inside its polygons only.
         crs: of the scene's grid, instead of the one `scene_geobox` chooses.
         resolution: of the scene's grid in metres, likewise.
@@ -79,7 +89,10 @@ def open_scene(
     with open_raster(first.path) as dataset:
         geobox = scene_geobox(GeoBox.from_rio(dataset), gsd=gsd, crs=crs, resolution=resolution)
     inside = next((band for band in bands if band.name == "elevation"), None)
-    dem_path = Path(dem).expanduser() if dem is not None else inside.path if inside is not None else None
+    model = BandSource("elevation", Path(dem).expanduser()) if dem is not None else inside
+    dem_path, unit = (None, None) if model is None else (model.path, dem_unit or unit_of_file(model.path, model.index))
+    if model is inside and unit is not None:
+        bands = tuple(replace(band, scaling=Scaling.to_metres(unit)) if band is inside else band for band in bands)
     for band in bands:
         _check_overlap(band.path, geobox, what=f"band {band.name}", first=first)
     if dem_path is not None:
@@ -93,7 +106,8 @@ def open_scene(
         bands=bands,
         reflectance_scale=_reflectance_scale(bands),
         dem=dem_path,
-        dem_band=inside.index if dem is None and inside is not None else 1,
+        dem_band=1 if model is None else model.index,
+        dem_unit=unit or "m",
         aoi=None if aoi is None else read_aoi(Path(aoi).expanduser(), geobox),
         date=date,
         date_pre=date_pre,
@@ -108,6 +122,28 @@ def open_scene(
         level=next((item.level for item in items if item.level is not None), None),
         pre_level=next((item.pre_level for item in items if item.pre_level is not None), None),
     )
+
+
+def doubts_of(scene: Scene, *, told_by_user: bool) -> list[str]:
+    """What the user should know of the unit of a scene's elevations, of a sample of them all over it.
+
+    Args:
+        scene: with an elevation model, else nothing is in doubt.
+        told_by_user: whether the unit was said, whatever the file tells.
+
+    Raises:
+        UnreadableRasterError: the elevation model cannot be read.
+    """
+    if scene.elevation is None:
+        return []
+    shape = (min(scene.height, _SAMPLE), min(scene.width, _SAMPLE))
+    shrunk = Affine.scale(scene.width / shape[1], scene.height / shape[0])
+    with BandReader(
+        [scene.elevation], GeoBox(shape, scene.geobox.affine * shrunk, scene.geobox.crs), tolerance=NEAR,
+        resampling=Resampling.nearest,
+    ) as reader:  # fmt: skip
+        values = reader.read(Block(0, 0, *shape))
+    return unit_doubts(scene.elevation.path.name, scene.dem_unit, values, told_by_user=told_by_user)
 
 
 def _own_size(band: BandSource) -> float:

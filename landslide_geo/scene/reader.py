@@ -116,8 +116,8 @@ class BandReader:
         source = self._sources[band.path]
         masked = MaskFlags.per_dataset in source.mask_flag_enums[band.index - 1]
         nodata = source.nodatavals[band.index - 1]
-        if band.scaling is not None and not masked:  # such files need not say it themselves
-            nodata = band.scaling.nodata
+        if band.scaling is not None and band.scaling.nodata is not None and not masked:
+            nodata = band.scaling.nodata  # such files need not say it themselves
         if GeoBox.from_rio(source) == self._geobox:
             return source, 0 if masked else None, nodata
         floating = np.issubdtype(np.dtype(source.dtypes[band.index - 1]), np.floating)

@@ -22,11 +22,12 @@ from landslide_geo.errors import MissingBandError
 from landslide_geo.scene.cast_shadow import CastShadows
 from landslide_geo.scene.cloud_shadow import cell_size, on_pixels, thrown_over
 from landslide_geo.scene.grid import Block
+from landslide_geo.scene.heights import HeightUnit
 from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.sources import BandSource
 from landslide_geo.scene.sun import SunPosition
 from landslide_geo.scene.terrain import illumination, terrain_band, terrain_margin
-from landslide_geo.scene.told import Codes, Level, told_visibility
+from landslide_geo.scene.told import Codes, Level, Scaling, told_visibility
 from landslide_geo.scene.visibility import Visibility, classify, completed, is_valid, margin
 
 if TYPE_CHECKING:
@@ -66,8 +67,9 @@ class Scene:
         geobox: the grid: projected, north up, square pixels.
         bands: where each band's pixels are.
         reflectance_scale: factor from stored values to reflectance 0–1; None where units are unknown (8-bit images).
-        dem: elevation model in metres, on any grid, or None.
+        dem: elevation model, on any grid, or None.
         dem_band: 1-based index of the elevation in that file.
+        dem_unit: of the elevations in it; those that are read are in metres.
         aoi: area of interest in the grid's CRS, or None for everywhere.
         date, date_pre: acquisition days of the bands without and with ``pre_``.
         sun: direction of the sun at the later date, or None where it is not known.
@@ -85,6 +87,7 @@ class Scene:
     reflectance_scale: float | None = None
     dem: Path | None = None
     dem_band: int = 1
+    dem_unit: HeightUnit = "m"
     aoi: BaseGeometry | None = None
     date: dt.date | None = None
     date_pre: dt.date | None = None
@@ -141,6 +144,13 @@ class Scene:
     def names(self) -> tuple[str, ...]:
         """The bands' names."""
         return tuple(band.name for band in self.bands)
+
+    @property
+    def elevation(self) -> BandSource | None:
+        """Where the elevation model is, None where there is none."""
+        if self.dem is None:
+            return None
+        return BandSource("elevation", self.dem, self.dem_band, Scaling.to_metres(self.dem_unit))
 
     def require(self, names: Sequence[str], *, by: str) -> None:
         """Check that the scene has bands.
@@ -242,9 +252,9 @@ class Scene:
             return None, None
         sun, readers = self._grid_sun, self._local.__dict__.setdefault("readers", {})
         if _CAST not in readers:
-            assert self.dem is not None
+            assert self.elevation is not None
             # Of its own file, staged or not: shadows need what lies beside the scene.
-            readers[_CAST] = CastShadows(BandSource("elevation", self.dem, self.dem_band), self.geobox, sun)
+            readers[_CAST] = CastShadows(self.elevation, self.geobox, sun)
         light = illumination(elevation, self.resolution, azimuth=sun.azimuth, altitude=sun.altitude)
         return light, readers[_CAST].read(block)
 
@@ -351,8 +361,8 @@ class Scene:
         readers: dict[tuple[str, ...], BandReader] = self._local.__dict__.setdefault("readers", {})
         if names not in readers:
             by_name = {band.name: band for band in self.bands}
-            if self.dem is not None:
-                by_name.setdefault("elevation", BandSource("elevation", self.dem, self.dem_band))
+            if self.elevation is not None:
+                by_name.setdefault("elevation", self.elevation)
             if self.seen is not None:
                 by_name[_SEEN] = BandSource(_SEEN, self.seen.path)
             for path, name in ((self.visibility_path, _TOLD[False]), (self.pre_visibility_path, _TOLD[True])):

@@ -54,8 +54,8 @@ def staged(scene: Scene, folder: Path) -> Scene:
         UnreadableRasterError: a band cannot be read.
     """
     bands = list(scene.bands)
-    if scene.dem is not None and "elevation" not in scene.names:
-        bands.append(BandSource("elevation", scene.dem, scene.dem_band))
+    if scene.elevation is not None and "elevation" not in scene.names:
+        bands.append(scene.elevation)
     moved: list[BandSource] = []
     for band in bands:
         with open_raster(band.path) as dataset:

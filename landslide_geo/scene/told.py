@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landslide_geo.scene import landsat, sentinel2
+from landslide_geo.scene.heights import METRES, HeightUnit
 from landslide_geo.scene.visibility import Visibility
 
 FloatArray = NDArray[np.float32]
@@ -52,27 +53,35 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Scaling:
-    """From stored numbers to reflectance × 10,000: ``gain · number + offset``.
+    """From stored numbers to reflectance × 10,000, or to metres: ``gain · number + offset``.
 
     Attributes:
         gain: above 0.
         offset: in the unit of the result.
-        nodata: the stored number that says that there is no value.
+        nodata: the stored number that says that there is no value; None leaves it to the file to say.
+        least: of the result; None bounds nothing.
     """
 
     gain: float
     offset: float
-    nodata: float = 0.0
+    nodata: float | None = 0.0
+    least: float | None = 1.0
+
+    @classmethod
+    def to_metres(cls, unit: HeightUnit) -> Scaling | None:
+        """Of elevations in a unit; none where it is the metre."""
+        return None if unit == "m" else cls(METRES[unit], 0.0, nodata=None, least=None)
 
     def apply(self, values: FloatArray) -> None:
-        """Turn stored numbers, of any shape and NaN where there is none, into reflectance × 10,000, in place.
+        """Turn stored numbers, of any shape and NaN where there is none, into what they stand for, in place.
 
-        The result is at least 1, as in scenes that were ingested: atmospheric correction makes dark pixels a little
+        Reflectance is at least 1, as in scenes that were ingested: atmospheric correction makes dark pixels a little
         negative, and ratios of bands would jump there.
         """
         values *= np.float32(self.gain)
         values += np.float32(self.offset)
-        np.maximum(values, np.float32(1), out=values)  # NaN stays NaN
+        if self.least is not None:
+            np.maximum(values, np.float32(self.least), out=values)  # NaN stays NaN
 
 
 def told_visibility(values: FloatArray, codes: Codes) -> ByteArray:

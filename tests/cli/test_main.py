@@ -53,6 +53,7 @@ BAD = {
     "a value out of range": (["{red}", "{green}", "{blue}", "--threshold", "2"], "threshold"),
     "a value of the wrong type": (["{red}", "--min-area", "many"], "--min-area"),
     "a day that is none": (["{red}", "{green}", "{blue}", "--date", "yesterday"], "write it as 2018-09-06"),
+    "a unit that is none": (["{red}", "{green}", "{blue}", "--dem-unit", "yards"], "is none of m, dm, ft"),
     "half an event": (["{red}", "{green}", "{blue}", "--event", "Iburi"], "name and day are both needed"),
     "a geographic CRS": (["{red}", "{green}", "{blue}", "--crs", "EPSG:4326"], "is geographic"),
 }

@@ -149,7 +149,7 @@ def test_a_scan_of_a_product(safe, tmp_path, capsys):
     record = json.loads((out / "scan.json").read_text())
     assert (record["date_post"], record["reflectance_scale"], record["scene_id"]) == ("2018-09-11", 1e-4, safe.stem)
     by_role = {entry["role"]: entry for entry in record["inputs"]}
-    assert by_role["red"]["scaling"] == {"gain": 1.0, "offset": -1000.0, "nodata": 0.0}
+    assert by_role["red"]["scaling"] == {"gain": 1.0, "offset": -1000.0, "nodata": 0.0, "least": 1.0}
     assert by_role["visibility"]["codes"] == "scl"
     assert not [text for text in record["warnings"] if "reflectance" in text], "this model takes either level"
     assert (out / "landslides.gpkg").exists()

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from landslide_geo.errors import NoAcquisitionError
 from landslide_geo.scene.composite import mosaic
 from landslide_geo.scene.grid import Block
-from landslide_geo.scene.heights import METRES, HeightUnit, implausible
+from landslide_geo.scene.heights import METRES, HeightUnit, unit_doubts
 from landslide_geo.scene.stac.access import Access, plain
 from landslide_geo.scene.stac.catalogues import Product
 from landslide_geo.scene.stac.layers import Layer, Layers
-from landslide_geo.scene.stac.load import Asset, load, look_at
+from landslide_geo.scene.stac.load import load, look_at
 from landslide_geo.scene.stac.look import coarse, inside
 from landslide_geo.scene.stac.plan import Plan, Searcher
 from landslide_geo.scene.stac.region import Region
@@ -80,24 +80,13 @@ def elevation_layers(plan: Plan, region: Region, access: Access, *, unit: Height
         warnings=[note for asset in assets for note in asset.notes],
     )
     for asset, one, values in zip(assets, units, tiles, strict=True):
-        found.warnings += _doubts(asset, one, values, told_by_user=unit is not None)
+        found.warnings += unit_doubts(plain(asset.href), one, values, told_by_user=unit is not None)
     if missing > _WORTH_TELLING:
         found.warnings.append(
             f"the elevation model covers {1 - missing:.0%} of the area: slopes are not known in the rest, where "
             "elevation has no value"
         )
     return found
-
-
-def _doubts(asset: Asset, unit: HeightUnit, values: NDArray[Any], *, told_by_user: bool) -> list[str]:
-    """What the user should know of the unit of a tile, whose values are (h, w) in metres by it."""
-    name, doubts = plain(asset.href), []
-    if unit != "m" and not told_by_user:
-        doubts.append(f"{name}: says that its elevations are in {unit}; they were converted, or not with --dem-unit m")
-    known = values[np.isfinite(values)]
-    if known.size and (problem := implausible(name, float(known.min()), float(known.max()))) is not None:
-        doubts.append(problem)
-    return doubts
 
 
 def _read(strips: Strips, block: Block) -> NDArray[Any]:
