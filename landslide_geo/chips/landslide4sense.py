@@ -1,7 +1,7 @@
 """Landslide4Sense as published: patches with 14 bands in HDF5, 128 × 128 pixels of 10 m.
 
 Sentinel-2 B1–B12 without B8A, slope and elevation, each divided by a constant of its own, so all have the unit
-"Landslide4Sense ratio" (:mod:`landslide_geo.chips.landslide4sense_rgb` knows the constants of red, green and blue).
+"Landslide4Sense ratio" (:mod:`landslide_geo.units` turns it into reflectance, degrees and metres, and the reverse).
 Ghorbanzadeh et al. 2022, doi:10.1109/TGRS.2022.3215209.
 """
 
@@ -16,9 +16,10 @@ from landslide_geo.chips.collection import Chip, Collection, Pair
 from landslide_geo.chips.reading import hdf5_array, image_of, mask_of
 from landslide_geo.chips.splits import SPLITS, by_block
 from landslide_geo.errors import DatasetError
+from landslide_geo.units import RATIO
 
 BANDS: Final = (*(canonical_name(f"B{number}") for number in range(1, 13)), "slope", "elevation")
-UNIT: Final = "Landslide4Sense ratio"
+UNIT: Final = RATIO
 SIZE: Final = 128
 #: The published splits, as the challenge's archives and as the copy on Hugging Face have them, and the shares of those
 #: drawn where there are none.

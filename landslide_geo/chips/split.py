@@ -14,14 +14,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from landslide_geo.bands import PROPORTIONAL, is_radar
+from landslide_geo.bands import is_radar
 from landslide_geo.chips import store
 from landslide_geo.chips.known import known, with_masks, without_parts
 from landslide_geo.chips.store import UNKNOWN
-from landslide_geo.config import DIGITAL_NUMBER, SpeckleParams, validated
+from landslide_geo.config import SpeckleParams, validated
 from landslide_geo.errors import DatasetError, ParameterError
 from landslide_geo.kept import Shelf
 from landslide_geo.scene.sar import despeckled, require_speckle
+from landslide_geo.units import gain
 
 #: Stores unpacked to plain arrays, which are read as they are indexed, without decompression.
 _ARRAYS: Final = Shelf("chips", most=12)
@@ -205,19 +206,18 @@ class Split:
         )  # fmt: skip
 
     def in_units(self, units: Sequence[str]) -> Split:
-        """The same chips, their reflectances as digital numbers or the reverse, where somebody takes them so.
+        """The same chips in the units that somebody takes them in, as far as `landslide_geo.units` knows a way.
 
         Args:
-            units: wanted of each band. Where another one than these two is, or is wanted, the band stays as it is.
+            units: wanted of each band. Where it does not follow from the band's own, the band stays as it is.
         """
         gains, told, steps = [], [], []
-        for index, (own, wanted) in enumerate(zip(self.units, units, strict=True)):
-            turned = own != wanted and {own, wanted} == set(PROPORTIONAL)
-            gain = 1.0 if not turned else DIGITAL_NUMBER if wanted == "reflectance" else 1 / DIGITAL_NUMBER
-            step = self.quantum[index]
-            gains.append(gain * (1.0 if self.gains is None else self.gains[index]))
-            told.append(wanted if turned else own)
-            steps.append(None if step is None else step * gain)
+        for index, (name, own, wanted) in enumerate(zip(self.bands, self.units, units, strict=True)):
+            turned = gain(name, own, wanted)
+            factor, step = turned or 1.0, self.quantum[index]
+            gains.append(factor * (1.0 if self.gains is None else self.gains[index]))
+            told.append(own if turned is None else wanted)
+            steps.append(None if step is None else step * factor)
         if tuple(told) == self.units:
             return self
         return replace(self, gains=tuple(gains), units=tuple(told), quantum=tuple(steps))

@@ -8,9 +8,27 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from landslide_geo.config.base import Params
 
-#: What Landslide4Sense divided the Sentinel-2 digital numbers of red, green and blue by (recovered from its 14-band
-#: patches, whose values are exact multiples of the inverse).
-L4S_GAINS: Final = (445.172897, 663.416362, 824.631715)
+#: What Landslide4Sense divided its bands by: digital numbers of Sentinel-2, of level 1C, which alone has band 10, the
+#: slope in whole degrees and the elevation in whole metres. Recovered from its 14-band patches, whose values are exact
+#: multiples of the inverse (``python -m benchmarks.landslide4sense FOLDER``).
+LANDSLIDE4SENSE: Final[dict[str, float]] = {
+    "coastal": 1111.812364,
+    "blue": 824.631715,
+    "green": 663.416362,
+    "red": 445.172897,
+    "rededge071": 645.858293,
+    "rededge075": 1547.735081,
+    "rededge078": 1960.44401,
+    "nir": 1941.322297,
+    "nir09": 674.075729,
+    "cirrus": 9.047874,
+    "swir16": 1113.983388,
+    "swir22": 519.903979,
+    "slope": 20.292283,
+    "elevation": 772.831448,
+}
+#: Those of its pictures' bands.
+L4S_GAINS: Final = tuple(LANDSLIDE4SENSE[band] for band in ("red", "green", "blue"))
 #: From digital numbers of Sentinel-2 to reflectance 0–1.
 DIGITAL_NUMBER: Final = 1e-4
 #: Mean and standard deviation of bands in BigEarthNet v2, of its training split without interpolation: digital numbers

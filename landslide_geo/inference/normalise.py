@@ -27,10 +27,24 @@ BoolArray = NDArray[np.bool_]
 _SEGMENT = 2048
 
 
-def scene_statistics(scene: Scene, bands: Sequence[str], params: Normalisation, *, threads: int = 2) -> LocalStatistics:
+def scene_statistics(
+    scene: Scene,
+    bands: Sequence[str],
+    params: Normalisation,
+    *,
+    factors: Sequence[float] | None = None,
+    threads: int = 2,
+) -> LocalStatistics:
     """Centre and scale of each band in each cell of the scene, over what can be seen; a few cells at a time.
 
     Clouds do not count, and the area of interest plays no part: a pixel's normalised value depends on the scene alone.
+
+    Args:
+        scene: that is normalised.
+        bands: by name.
+        params: of the normalisation.
+        factors: of each band, from the scene's unit to the one that is normalised; none: as they are.
+        threads: that read.
     """
     if isinstance(params, FixedParams):
         return LocalStatistics.fixed(params, bands=len(bands), height=scene.height, width=scene.width)
@@ -47,6 +61,8 @@ def scene_statistics(scene: Scene, bands: Sequence[str], params: Normalisation, 
                     block = Block(i * params.cell, first * params.cell, params.cell, cells * params.cell)
                     values, visibility = scene.observe(bands, block.clipped(scene.height, scene.width))
                     values[:, ~is_valid(visibility)] = np.nan
+                    if factors is not None:
+                        values *= np.array(factors, np.float32)[:, None, None]
                     for j in range(first, min(first + cells, cols)):
                         left = (j - first) * params.cell
                         cell = values[:, :, left : left + params.cell]

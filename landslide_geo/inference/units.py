@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from landslide_geo.bands import EITHER, PRE, UNITS, is_optical
-from landslide_geo.config import DIGITAL_NUMBER
 from landslide_geo.errors import ParameterError
 from landslide_geo.scene.scene import Scene
-
-#: Unit of chips made of pictures.
-PICTURE = "8-bit picture"
+from landslide_geo.units import PICTURE, REFLECTANCE, gain
 
 
 def factor(name: str, unit: str, scene: Scene, *, who: str, remedy: str) -> float:
@@ -28,11 +25,11 @@ def factor(name: str, unit: str, scene: Scene, *, who: str, remedy: str) -> floa
     if is_optical(name):
         if unit == EITHER or (scale is None and unit == PICTURE):
             return 1.0
-        if scale is not None and unit in ("digital number", "reflectance"):
-            return scale / DIGITAL_NUMBER if unit == "digital number" else scale
-        found = "8-bit pictures" if scale is None else "reflectance"
+        if scale is not None and (turned := gain(name, REFLECTANCE, unit)) is not None:
+            return scale * turned
+        found = "8-bit pictures" if scale is None else REFLECTANCE
     else:
         found = UNITS.get(name.removeprefix(PRE), "")
-        if unit == found:
-            return 1.0
+        if (turned := gain(name, found, unit)) is not None:
+            return turned
     raise ParameterError(f"{who} takes {name} in {unit}, the scene holds {found or 'no such band'}; {remedy}")

@@ -14,18 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landslide_geo.bands import PRE, SAR
-from landslide_geo.config import DIGITAL_NUMBER
 from landslide_geo.errors import ParameterError
 from landslide_geo.scene.indices import INDICES, Index
 from landslide_geo.scene.sar import difference, polarisation_ratio
+from landslide_geo.units import REFLECTANCE, gain
 
 FloatArray = NDArray[np.float32]
 DoubleArray = NDArray[np.float64]
 
 #: Of the known pixels of a window.
 STATISTICS: Final = ("mean", "std", "max", "min", "p10", "p90")
-#: From values to reflectance 0–1, by unit. Of other units indices of reflectance are not worked out.
-_REFLECTANCE: Final = {"digital number": DIGITAL_NUMBER, "reflectance": 1.0}
 #: Pixels of a layer that are worked on at a time, of all windows together; bounds the memory.
 _PIXELS: Final = 2**18
 
@@ -114,7 +112,8 @@ def _layers(bands: tuple[str, ...], units: Mapping[str, str]) -> Iterator[_Layer
     for prefix in ("", PRE):
         for name, index in INDICES.items():
             needed = [prefix + band for band in index.bands]
-            scales = {_REFLECTANCE.get(units[band]) for band in needed if band in where}
+            # Without a factor to reflectance that the bands share, indices of reflectance are not worked out.
+            scales = {gain(band, units[band], REFLECTANCE) for band in needed if band in where}
             scale = scales.pop() if len(scales) == 1 else None
             if all(band in where for band in needed) and (scale is not None or not index.of_reflectance):
                 yield _Layer(prefix + name, tuple(where[band] for band in needed), index, scale or 1.0)

@@ -33,6 +33,7 @@ from landslide_geo.pipeline.record import Timings
 from landslide_geo.scene.cog import tile_blocks, write_cog
 from landslide_geo.scene.grid import Block
 from landslide_geo.scene.scene import Scene
+from landslide_geo.units import RATIO
 
 FloatArray = NDArray[np.float32]
 
@@ -144,7 +145,7 @@ def statistics_of(folder: Path) -> list[dict[str, Any]]:
 def unit_factors(model: Ensemble, scene: Scene, sight: Sight) -> list[tuple[float, ...] | None]:
     """For each way that the members' bands are normalised, what turns the scene's values into their units.
 
-    None where any linear unit will do. The factor of a band that the scene lacks is 1.
+    None where any linear unit will do that the bands share. The factor of a band that the scene lacks is 1.
 
     Raises:
         ParameterError: a member takes a unit that the scene's values cannot be turned into.
@@ -152,7 +153,7 @@ def unit_factors(model: Ensemble, scene: Scene, sight: Sight) -> list[tuple[floa
     remedy = "take a model for such scenes, or bands in its unit"
     found: list[tuple[float, ...] | None] = []
     for group in groups(model):
-        if not isinstance(group.params, FixedParams):
+        if not isinstance(group.params, FixedParams) and RATIO not in group.units:
             found.append(None)
             continue
         found.append(
@@ -172,7 +173,7 @@ def _statistics(folder: Path, scene: Scene, question: Question) -> list[Normalis
     for index, group in enumerate(groups(question.model)):
         path = folder / f"statistics-{index:02d}.json"
         if not path.exists():
-            statistics = scene_statistics(scene, group.bands, group.params)
+            statistics = scene_statistics(scene, group.bands, group.params, factors=factors[index])
             write_json(path, {"bands": group.bands} | statistics.to_json())
         found.append(Normalised(group.bands, group.params, path, factors[index]))
     return found

@@ -12,7 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from landslide_geo.bands import PROPORTIONAL
 from landslide_geo.config import BIGEARTHNET, DIGITAL_NUMBER
+from landslide_geo.units import REFLECTANCE, gain
 
 FloatArray = NDArray[np.float32]
 
@@ -20,7 +22,7 @@ FloatArray = NDArray[np.float32]
 #: B04, as the 23rd place of Zindi's challenge has it (PhilipJanz/Landslide-Image-Classification).
 CLOUDY_RED: Final = BIGEARTHNET["red"][0] + 6 * BIGEARTHNET["red"][1]
 #: From values to reflectance, by the unit of optical bands: of others nobody can tell what is bright.
-SCALES: Final = {"digital number": DIGITAL_NUMBER, "reflectance": 1.0}
+SCALES: Final = {unit: found for unit in PROPORTIONAL if (found := gain("red", unit, REFLECTANCE)) is not None}
 
 
 def cloud_score(red: FloatArray, green: FloatArray, blue: FloatArray) -> FloatArray:

@@ -27,6 +27,7 @@ from landslide_geo.models.voting import Poll
 from landslide_geo.scene.stretch import normalised
 from landslide_geo.training.calibration import calibrate_histogram, expected_calibration_error
 from landslide_geo.training.metrics import Histogram
+from landslide_geo.units import NUMBER, RATIO
 
 Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
@@ -311,13 +312,19 @@ def own_bands(model: Model, chips: Split) -> Split:
         ParameterError: their units are others than those the model was trained on, or their radar was filtered
             otherwise.
     """
-    own = chips.taking(model.bands).in_units([band.unit for band in model.manifest.bands])
-    if isinstance(model.manifest.normalisation, FixedParams):
-        # Local normalisation takes any linear unit, a fixed one only its own.
-        for band, unit in zip(model.manifest.bands, own.units, strict=True):
-            if not unit_fits(unit, band.unit):
+    own = chips.taking(model.bands)
+    # Local normalisation takes any linear unit that its bands share, which ratios are not; a fixed one only its own.
+    any_linear = [band.unit.startswith("any ") for band in model.manifest.bands]
+    wanted = [
+        NUMBER if free and unit == RATIO else band.unit
+        for band, unit, free in zip(model.manifest.bands, own.units, any_linear, strict=True)
+    ]
+    own = own.in_units(wanted)
+    if isinstance(model.manifest.normalisation, FixedParams) or RATIO in wanted:
+        for name, needed, unit in zip(model.bands, wanted, own.units, strict=True):
+            if not unit_fits(unit, needed):
                 raise ParameterError(
-                    f"model {model.manifest.name!r} takes {band.name} in {band.unit}; these chips have it in {unit}"
+                    f"model {model.manifest.name!r} takes {name} in {needed}; these chips have it in {unit}"
                 )
     return own.seen_by(model.sensors).despeckled(model.manifest.speckle, by=f"model {model.manifest.name!r}")
 

@@ -24,7 +24,9 @@ from landslide_geo.models.manifest import Calibration, InputBand, Threshold, Tra
 from landslide_geo.models.modalities import NEED_CHANNELS
 from landslide_geo.models.receptive_field import window_facts
 from landslide_geo.models.registry import OF_ANY_GAIN, task
+from landslide_geo.scene.told import Level
 from landslide_geo.training.card import model_card
+from landslide_geo.units import RATIO
 from landslide_geo.version import __version__
 
 #: Training curves, beside ``bundle.json``.
@@ -148,6 +150,8 @@ def _learned(network: nn.Module) -> bool:
 
 def _input(architecture: str, normalisation: Normalisation, chips: Split) -> tuple[tuple[str, ...], str]:
     """Unit of each band, and the level of processing, that a network takes."""
+    if RATIO in chips.units:  # constants of their own keep bands from sharing a unit, and they are of Level 1C
+        return chips.units, f"{Level.TOP} (Sentinel-2 Level 1C, divided by Landslide4Sense's constants)"
     if isinstance(normalisation, StretchParams):
         level = "any (top of atmosphere or surface): offsets and gains are normalised away locally"
         return (_ANY_UNIT,) * len(chips.bands), level

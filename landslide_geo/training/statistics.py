@@ -7,10 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from landslide_geo.bands import MASKS, PRE, UNITS
+from landslide_geo.bands import MASKS, PRE, UNITS, is_optical
 from landslide_geo.chips.split import Split
-from landslide_geo.config import BIGEARTHNET, DIGITAL_NUMBER, FixedParams, Normalisation, StretchParams
+from landslide_geo.config import BIGEARTHNET, FixedParams, Normalisation, StretchParams
 from landslide_geo.errors import DatasetError, ParameterError
+from landslide_geo.units import NUMBER, gain
 
 #: Mean and standard deviation of ImageNet's pictures, 0 to 255 (torchvision's constants, times 255).
 IMAGENET: Final = {
@@ -72,10 +73,10 @@ def _bigearthnet(chips: Split) -> dict[str, tuple[float, float]]:
     found = {}
     for name, unit in zip(chips.bands, chips.units, strict=True):
         stem = name.removeprefix(PRE)
-        gain = {"digital number": 1.0, "reflectance": DIGITAL_NUMBER, "dB": 1.0}.get(unit)
-        if gain is not None and stem in BIGEARTHNET:
+        turned = gain(name, NUMBER if is_optical(name) else "dB", unit)
+        if turned is not None and stem in BIGEARTHNET:
             mean, deviation = BIGEARTHNET[stem]
-            found[name] = (mean * gain, deviation * gain)
+            found[name] = (mean * turned, deviation * turned)
         elif stem in MASKS and unit == UNITS[stem]:
             found[name] = (0.0, 1.0)
     if not any(name.removeprefix(PRE) in BIGEARTHNET for name in found):

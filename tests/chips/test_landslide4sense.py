@@ -6,8 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from benchmarks.landslide4sense import constants, recovered
 from landslide_geo.chips import landslide4sense as reader
+from landslide_geo.config import LANDSLIDE4SENSE
 from landslide_geo.errors import DatasetError
 
 h5py = pytest.importorskip("h5py")
@@ -121,3 +125,24 @@ def test_the_real_patches(mirror: Path) -> None:
         with h5py.File(mirror / f"landslide4sense_h5/img/{chip.id}.h5") as file:
             np.testing.assert_array_equal(chip.image[3], file["img"][:, :, 3].astype(np.float32))
     assert any((chip.truth == 1).any() for chip in chips.values())
+
+
+def test_the_constants_follow_from_the_real_patches(mirror: Path) -> None:
+    if not (mirror / "landslide4sense_h5").is_dir():
+        pytest.skip("the mirror holds no landslide4sense_h5")
+    found = constants(mirror / "landslide4sense_h5")
+    assert tuple(found) == reader.BANDS
+    for band, one in found.items():
+        assert one.constant == pytest.approx(LANDSLIDE4SENSE[band], rel=2e-7), band
+        assert one.off < 1e-8, f"{band}: its values are no whole multiples"
+    # What they are divided into is what such ground has: reflectance below 1, slopes below 90°.
+    assert max(found[band].largest for band in reader.BANDS[:12]) < 10_000
+    assert found["slope"].largest < 90
+
+
+@given(st.floats(3, 3000), st.integers(0, 2**16))
+def test_a_constant_is_recovered_from_any_whole_numbers(constant: float, seed: int) -> None:
+    whole = np.append(np.random.default_rng(seed).integers(2, 5000, 300), [700, 701])
+    found = recovered(whole / constant)
+    assert found.constant == pytest.approx(constant, rel=1e-12)
+    assert (found.largest, found.different) == (whole.max(), np.unique(whole).size)

@@ -187,9 +187,9 @@ def test_a_unit_that_cannot_be_had_is_refused(scene: Path, tmp_path: Path, model
     for file in model.iterdir():
         (other / file.name).write_bytes(file.read_bytes())
     stated = json.loads(path.read_text())
-    stated["bands"][0]["unit"] = "Landslide4Sense ratio"
+    stated["bands"][0]["unit"] = "8-bit picture"
     (other / "bundle.json").write_text(json.dumps(stated))
-    with pytest.raises(ParameterError, match="takes red in Landslide4Sense ratio, the scene holds reflectance"):
+    with pytest.raises(ParameterError, match="takes red in 8-bit picture, the scene holds reflectance"):
         scan(scene, tmp_path / "out", params=params(other))
 
 
