@@ -57,6 +57,12 @@ def ingest(
         str | None,
         typer.Option("--bands", metavar="B1,B2,…", help="Optical ones. Default: blue,green,red,nir,swir16,swir22."),
     ] = None,
+    level: Annotated[
+        str | None,
+        typer.Option(
+            "--level", metavar="LEVEL", help="Of Sentinel-2: 2a, the default, or 1c, at the top of the atmosphere."
+        ),
+    ] = None,
     composite: Annotated[
         str | None,
         typer.Option("--composite", metavar="HOW", help="Of several acquisitions a date: none, median or best."),
@@ -101,7 +107,8 @@ def ingest(
     from landslide_geo.pipeline.ingest import ingest as run
 
     given = {
-        "stac": stac, "sensors": _listed(sensors), "bands": _listed(bands), "composite": composite,
+        "stac": stac, "sensors": _listed(sensors), "bands": _listed(bands),
+        "level": None if level is None else level.lower().removeprefix("l"), "composite": composite,
         "max_cloud": max_cloud, "min_coverage": min_coverage, "resolution": resolution, "speckle": speckle,
         "before_days": before, "after_days": after, "align": align, "dem_unit": dem_unit,
     }  # fmt: skip

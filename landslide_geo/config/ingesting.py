@@ -22,6 +22,9 @@ class IngestParams(Params):
     bands: tuple[str, ...] = Field(
         ("blue", "green", "red", "nir", "swir16", "swir22"), min_length=1, description="optical ones to load"
     )
+    level: Literal["2a", "1c"] = Field(
+        "2a", description="of Sentinel-2: surface reflectance, or top-of-atmosphere reflectance, which has cirrus"
+    )
     composite: Composite = Field(
         "none", description="none: one acquisition a date; median or best: several, pixel by pixel"
     )

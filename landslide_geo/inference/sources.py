@@ -98,6 +98,7 @@ class SceneSource:
             [[band.name, astuple(band.scaling)] for band in scene.bands if band.scaling is not None],
             [codes.value for codes in kinds] if told and set(kinds) != {Codes.VISIBILITY} else [],
         ]
+        clouds = [scene.cloudless, scene.pre_cloudless]
         unit = [] if scene.dem_unit == "m" else [scene.dem_unit]
         facts = [
             [[band.name, band.index, sums[band.path]] for band in scene.bands],
@@ -108,6 +109,7 @@ class SceneSource:
             scene.reflectance_scale,
             *([[sums[path] for path in told]] if told else []),
             *(meaning if any(meaning) else []),
+            *([clouds] if any(clouds) else []),
         ]
         return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
 

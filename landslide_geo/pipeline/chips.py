@@ -174,6 +174,8 @@ def scene_of(record: dict[str, Any]) -> Scene:
         scene_id=record["scene_id"],
         visibility_path=seen[0][0],
         pre_visibility_path=seen[1][0],
+        cloudless="post" in record.get("cloudless", []),
+        pre_cloudless="pre" in record.get("cloudless", []),
         visibility_codes=seen[0][1],
         pre_visibility_codes=seen[1][1],
     )

@@ -41,7 +41,13 @@ class Check:
 
 
 #: Commands of the extras, and a module that tells whether each is installed.
-_EXTRAS: Final = {"train": "lightning", "flows": "prefect", "onnx": "onnxruntime", "app": "gradio"}
+_EXTRAS: Final = {
+    "train": "lightning",
+    "flows": "prefect",
+    "onnx": "onnxruntime",
+    "app": "gradio",
+    "l1c": "s2cloudless",
+}
 
 
 def examine(*, network: bool = True) -> list[Check]:

@@ -19,13 +19,14 @@ from landslide_geo.errors import FetchError, LandslideError, NoAcquisitionError,
 from landslide_geo.files import WorkFolder, clear_replacing, remove_folder, write_text
 from landslide_geo.parallel import in_order
 from landslide_geo.pipeline.record import installed
+from landslide_geo.scene import cloudless
 from landslide_geo.scene.earlier import EarlierDate, alignment_told
 from landslide_geo.scene.folder import RECORD, SceneFacts, band_path, write_band, write_item
 from landslide_geo.scene.grid import crs_name
 from landslide_geo.scene.item import ITEM
 from landslide_geo.scene.sar import require_speckle
 from landslide_geo.scene.stac.access import Access
-from landslide_geo.scene.stac.catalogues import PRODUCTS, SENSORS, Product, catalogue_of, collection_of
+from landslide_geo.scene.stac.catalogues import L1C, PRODUCTS, SENSORS, Product, catalogue_of, collection_of
 from landslide_geo.scene.stac.elevation import elevation_layers, plan_elevation
 from landslide_geo.scene.stac.layers import Layer, Layers, optical_layers
 from landslide_geo.scene.stac.optical import BANDS_AT_A_TIME
@@ -40,6 +41,8 @@ _WORK: Final = "work"
 _PACKAGES: Final = ("odc-stac", "odc-geo", "pystac-client", "rasterio", "numpy")
 #: Sensors of which one gives the optical bands.
 _OPTICAL: Final = ("s2", "landsat")
+#: Levels that their products have.
+_LEVELS: Final = {"s2": "L2A", L1C: "L1C", "landsat": "L2SP"}
 
 Progress = Callable[[str], None]
 
@@ -160,6 +163,10 @@ class _Job:
         self.catalogue = catalogue_of(params.stac)
         self.access = Access(self.catalogue)
         self.notes = list(region.notes)
+        if params.level == "1c" and "s2" not in self.sensors:
+            raise ParameterError("--level 1c: is of Sentinel-2; name s2 in --sensors")
+        if params.level == "1c" and not cloudless.available():
+            self.notes.append(f"clouds were told by red, green and blue alone; {cloudless.MEND}")
         if "s1" in self.sensors:
             require_speckle(params.speckle, params.speckle_window, image=min(region.geobox.shape))
 
@@ -171,7 +178,7 @@ class _Job:
         searcher = Searcher(client, self.access, self.region)
         found: dict[str, Plan] = {}
         for sensor in self.sensors:
-            product = PRODUCTS[sensor]
+            product = self._product(sensor)
             if sensor == "dem" and self.params.sensors is None and not set(product.collections) & set(there):
                 self.notes.append(f"{self.catalogue.name} has no elevation model: name one to the scan with --dem")
                 continue
@@ -182,6 +189,9 @@ class _Job:
                     raise
                 self.notes.append(str(error))
         return found
+
+    def _product(self, sensor: str) -> Product:
+        return PRODUCTS[L1C if sensor == "s2" and self.params.level == "1c" else sensor]
 
     def _plan(self, searcher: Searcher, product: Product, collection: str) -> Plan:
         if product.sensor == "dem":
@@ -200,7 +210,7 @@ class _Job:
         work.mkdir(exist_ok=True)
         layers = Layers()
         for sensor, plan in plans.items():
-            self.tell(f"looking at the files of {SENSORS[sensor]}")
+            self.tell(f"looking at the files of {plan.product.title}")
             layers += self._layers(sensor, plan, work)
         names = [layer.name for layer in layers.bands]
         earlier = EarlierDate(folder, work, self.region.geobox, names if self.params.align else ())
@@ -273,8 +283,9 @@ class _Job:
         name = hashlib.sha256("|".join(one.key for one in chosen).encode()).hexdigest()[:8]
         span = f"{middle:%Y%m%d}" if before is None else f"{before:%Y%m%d}-{middle:%Y%m%d}"
         return SceneFacts(
-            f"{first.product.sensor}-{span}-{name}", middle, before, layers.sun, tuple(sorted(platforms)), times
-        )
+            f"{first.product.sensor}-{span}-{name}", middle, before, layers.sun, tuple(sorted(platforms)), times,
+            level=_LEVELS.get(first.product.sensor),
+        )  # fmt: skip
 
 
 def _optical(names: Sequence[str]) -> tuple[str, ...]:
@@ -344,6 +355,8 @@ def _request(region: Region, dates: Dates, params: IngestParams) -> dict[str, An
         "post": [when.isoformat() for when in dates.post],
         "pre": None if dates.pre is None else [when.isoformat() for when in dates.pre],
         "parameters": params.model_dump(),
+        # Whose clouds they are: with the extra installed or not, visibility differs.
+        "cloudless": params.level == "1c" and cloudless.available(),
     }
     return dict(json.loads(json.dumps(asked)))
 

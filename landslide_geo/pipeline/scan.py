@@ -48,10 +48,11 @@ from landslide_geo.report import (
     write_report,
     write_review_project,
 )
+from landslide_geo.scene.cloudless import MEND
 from landslide_geo.scene.cog import write_view
 from landslide_geo.scene.grid import crs_name, geographic_footprint, ground_sample_distance
 from landslide_geo.scene.heights import HeightUnit
-from landslide_geo.scene.open import doubts_of, open_scene
+from landslide_geo.scene.open import asks_cloudless, doubts_of, open_scene
 from landslide_geo.scene.sar import require_speckle
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.stage import despeckled_once, seen_once, staged
@@ -233,6 +234,8 @@ class _Job:
             "credits": credits,
             "screen": None if asked is None else {"name": asked.name, "threshold": asked.threshold},
         }
+        # Whose clouds s2cloudless tells: with the extra installed or not, results differ.
+        self.cloudless = [when for when, used in (("post", scene.cloudless), ("pre", scene.pre_cloudless)) if used]
         # Memory and the folder a bundle lies in do not decide the result; the bundle's checksum stands for it, and
         # what is asked before the network for whether its filter may be.
         self.key = scan_key(
@@ -248,6 +251,7 @@ class _Job:
                 "model": model.sha256,
                 "parameters": {k: v for k, v in self.settings.items() if k not in ("memory_mb", "model", "filter")},
                 "grid": _grid_facts(scene.geobox),
+                "cloudless": self.cloudless,
                 "sun": scene.sun,  # where a product or an item tells it, no file of bands does
             }
         )
@@ -361,6 +365,7 @@ class _Job:
             "normalisation": statistics_of(folder),
             "speckle": self._speckle(),
             "reflectance_scale": self.scene.reflectance_scale,
+            "cloudless": self.cloudless,
             "warnings": self.warnings(),
             "windows": answered["windows"],
             "backend": answered["backend"],
@@ -412,6 +417,10 @@ class _Job:
                 )
         if len(levels) > 1:
             found.append(f"the dates are of two levels, {self.scene.level} after and {self.scene.pre_level} before")
+        for pre, when in enumerate(("post", "pre")):
+            if asks_cloudless(self.scene, pre=bool(pre)) and when not in self.cloudless:
+                which = "of the earlier date " if pre else ""
+                found.append(f"clouds {which}were told by red, green and blue alone; {MEND}")
         if self.scene.reflectance_scale is None:
             found.append("8-bit images: clouds, snow and water could not be told from clear ground")
         return found

@@ -45,6 +45,7 @@ _EXTENSIONS: Final = {
     "raster": "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
     "view": "https://stac-extensions.github.io/view/v1.0.0/schema.json",
     "file": "https://stac-extensions.github.io/file/v2.1.0/schema.json",
+    "processing": "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
     "classification": "https://stac-extensions.github.io/classification/v2.0.0/schema.json",
 }
 
@@ -59,6 +60,7 @@ class SceneFacts:
         sun: direction of the sun at the later date.
         platforms: that the bands are from.
         times: acquisition of single bands, where it is another one.
+        level: of processing of the optical bands of both dates, as ``L2A``; None where there are none.
     """
 
     scene_id: str
@@ -67,6 +69,7 @@ class SceneFacts:
     sun: SunPosition | None = None
     platforms: tuple[str, ...] = ()
     times: tuple[tuple[str, dt.datetime], ...] = ()
+    level: str | None = None
 
 
 def band_path(folder: Path, name: str) -> Path:
@@ -130,7 +133,9 @@ def write_item(folder: Path, facts: SceneFacts, names: Sequence[str]) -> None:
     if facts.sun is not None:
         properties["view:sun_azimuth"] = round(facts.sun.azimuth, 3)
         properties["view:sun_elevation"] = round(facts.sun.altitude, 3)
-    used = ["eo", "raster", "file"] + ["view"] * (facts.sun is not None)
+    if facts.level is not None:
+        properties["processing:level"] = facts.level
+    used = ["eo", "raster", "file"] + ["view"] * (facts.sun is not None) + ["processing"] * (facts.level is not None)
     used += ["classification"] * any(name.endswith(VISIBILITY) for name in names)
     item = pystac.Item(
         id=facts.scene_id,

@@ -101,6 +101,7 @@ def read_item(source: str) -> ItemScene:
         name: _local(source, base, item["assets"][name], folder) if name in item["assets"] else None
         for name in (VISIBILITY, PRE_VISIBILITY)
     }
+    level = _level(properties)
     return ItemScene(
         bands=tuple((name, _local(source, base, asset, folder)) for name, asset in assets.items()),
         visibility=seen[VISIBILITY],
@@ -109,6 +110,8 @@ def read_item(source: str) -> ItemScene:
         date_pre=next((_day(asset.get("datetime")) for name, asset in assets.items() if is_pre(name)), None),
         sun=_sun(properties),
         scene_id=str(item.get("id") or Path(source).name),
+        level=level,
+        pre_level=level if any(map(is_pre, assets)) else None,
     )
 
 
@@ -238,6 +241,12 @@ def _day(text: Any) -> dt.date | None:
         return dt.datetime.fromisoformat(str(text)).date()
     except ValueError:
         return None
+
+
+def _level(properties: Mapping[str, Any]) -> Level | None:
+    """Of optical bands, by the processing extension: ``L1C``, ``L2A``, ``L2SP``."""
+    told = str(properties.get("processing:level") or "").upper()
+    return Level.TOP if told.startswith("L1") else Level.SURFACE if told.startswith("L2") else None
 
 
 def _sun(properties: Mapping[str, Any]) -> SunPosition | None:

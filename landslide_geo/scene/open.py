@@ -17,7 +17,7 @@ from rasterio.enums import Resampling
 from shapely import box
 from shapely.geometry.base import BaseGeometry
 
-from landslide_geo.bands import TERRAIN, is_optical, is_pre
+from landslide_geo.bands import PRE, TERRAIN, is_optical, is_pre
 from landslide_geo.errors import (
     EmptyAOIError,
     InventoryError,
@@ -26,6 +26,7 @@ from landslide_geo.errors import (
     ParameterError,
     SourceNotFoundError,
 )
+from landslide_geo.scene import cloudless
 from landslide_geo.scene.grid import Block, geographic_centre, ground_sample_distance, scene_geobox
 from landslide_geo.scene.heights import HeightUnit, unit_doubts, unit_of_file
 from landslide_geo.scene.raster_io import NEAR, covers, open_raster, reading
@@ -33,10 +34,11 @@ from landslide_geo.scene.reader import BandReader
 from landslide_geo.scene.scene import Scene
 from landslide_geo.scene.sources import BandSource, resolve_all
 from landslide_geo.scene.sun import overpass_sun
-from landslide_geo.scene.told import NUMBERS, Codes, Scaling
+from landslide_geo.scene.told import NUMBERS, Codes, Level, Scaling
 
 #: Places along a side of a scene that its elevations are looked at, to tell whether they can be metres.
 _SAMPLE = 256
+_LEVELS = ("level", "pre_level")
 
 
 def open_scene(
@@ -97,11 +99,12 @@ def open_scene(
         _check_overlap(band.path, geobox, what=f"band {band.name}", first=first)
     if dem_path is not None:
         _check_overlap(dem_path, geobox, what="elevation model", first=first)
+    levels = [next((one for item in items if (one := getattr(item, name)) is not None), None) for name in _LEVELS]
     centre = geographic_centre(geobox)
     own_sun = next((item.sun for item in items if item.sun is not None), None) if date is None else None
     date = date or next((item.date for item in items if item.date is not None), None)
     date_pre = date_pre or next((item.date_pre for item in items if item.date_pre is not None), None)
-    return Scene(
+    scene = Scene(
         geobox=geobox,
         bands=bands,
         reflectance_scale=_reflectance_scale(bands),
@@ -119,9 +122,22 @@ def open_scene(
         pre_visibility_codes=next(
             (item.pre_codes for item in items if item.pre_visibility is not None), Codes.VISIBILITY
         ),
-        level=next((item.level for item in items if item.level is not None), None),
-        pre_level=next((item.pre_level for item in items if item.pre_level is not None), None),
+        level=levels[0],
+        pre_level=levels[1],
     )
+    if not cloudless.available():
+        return scene
+    return replace(scene, cloudless=asks_cloudless(scene), pre_cloudless=asks_cloudless(scene, pre=True))
+
+
+def asks_cloudless(scene: Scene, *, pre: bool = False) -> bool:
+    """Whether s2cloudless could tell the clouds of a date: top-of-atmosphere reflectance of all bands that it looks at.
+
+    Not where visibility came with the scene.
+    """
+    level, told = (scene.pre_level, scene.pre_visibility_path) if pre else (scene.level, scene.visibility_path)
+    bands = {(PRE if pre else "") + name for name in cloudless.BANDS}
+    return level is Level.TOP and told is None and bands <= {*scene.names}
 
 
 def doubts_of(scene: Scene, *, told_by_user: bool) -> list[str]:

@@ -19,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from landslide_geo.bands import PRE, TERRAIN, is_optical, is_pre
 from landslide_geo.errors import MissingBandError
+from landslide_geo.scene import cloudless
 from landslide_geo.scene.cast_shadow import CastShadows
 from landslide_geo.scene.cloud_shadow import cell_size, on_pixels, thrown_over
 from landslide_geo.scene.grid import Block
@@ -80,6 +81,8 @@ class Scene:
             the two dates: they stand instead of the rules. None where there is none.
         visibility_codes, pre_visibility_codes: what the values of these rasters mean, where they are a producer's own.
         level, pre_level: of the reflectance of the two dates; None where nothing tells.
+        cloudless, pre_cloudless: whether s2cloudless tells the clouds of the two dates rather than the rules
+            (`landslide_geo.scene.cloudless`).
     """
 
     geobox: GeoBox
@@ -100,6 +103,8 @@ class Scene:
     pre_visibility_codes: Codes = Codes.VISIBILITY
     level: Level | None = None
     pre_level: Level | None = None
+    cloudless: bool = False
+    pre_cloudless: bool = False
     _local: threading.local = field(init=False, default_factory=threading.local, repr=False, compare=False)
     _once: dict[str, BoolArray] = field(init=False, default_factory=dict, repr=False, compare=False)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False, compare=False)
@@ -240,11 +245,20 @@ class Scene:
         if told is None:
             shaded = None if thrown is None else on_pixels(thrown, wide, cell_size(self.resolution[0]))
             visibility = classify(
-                reflectance, seen=seen, illumination=light, pixel=self.resolution[0], cast=cast, thrown=shaded
-            )[inner]
+                reflectance, seen=seen, illumination=light, pixel=self.resolution[0], cast=cast, thrown=shaded,
+                cloudy=self._cloudy(wide, pre=pre),
+            )[inner]  # fmt: skip
         else:
             visibility = completed(told, seen=seen, illumination=light, cast=cast)[inner]
         return np.stack([values[name][inner] for name in names]), visibility
+
+    def _cloudy(self, block: Block, *, pre: bool) -> BoolArray | None:
+        """Clouds of a date by s2cloudless, where it tells them."""
+        scale = self.reflectance_scale
+        if not (self.pre_cloudless if pre else self.cloudless) or scale is None:
+            return None
+        names = [(PRE if pre else "") + name for name in cloudless.BANDS]
+        return cloudless.cloudy(lambda part: self.read(names, part) * scale, block, pixel=self.resolution[0])
 
     def _sunlight(self, block: Block) -> tuple[FloatArray | None, BoolArray | None]:
         """Cosine of the sun's incidence at the later date, and where other terrain keeps the sun away."""

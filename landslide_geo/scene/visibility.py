@@ -72,6 +72,7 @@ def classify(
     pixel: float,
     cast: BoolArray | None = None,
     thrown: BoolArray | None = None,
+    cloudy: BoolArray | None = None,
 ) -> ByteArray:
     """The visibility class of each pixel, by what the bands allow.
 
@@ -92,6 +93,8 @@ def classify(
         pixel: size of a pixel in metres.
         cast: (h, w), ground in the shadow of other terrain (`landslide_geo.scene.cast_shadow`), or None.
         thrown: (h, w), ground that clouds may shade (`landslide_geo.scene.cloud_shadow`), or None.
+        cloudy: (h, w), clouds as something better tells them (`landslide_geo.scene.cloudless`), before they are opened
+            and grown; None asks the bands.
 
     Returns:
         (h, w) uint8 of `Visibility` codes. Values within `margin` of the border depend on what lies beyond it.
@@ -105,11 +108,13 @@ def classify(
         out[seen & dark] = Visibility.TERRAIN_SHADOW
     if green is not None and nir is not None and swir16 is not None:
         _mark(out, Visibility.SNOW, seen & (green > 0.1) & (nir > 0.11), _is_snow, green, swir16)
-    if blue is not None and green is not None and red is not None:
+    if cloudy is None and blue is not None and green is not None and red is not None:
         cloud = np.zeros_like(out)
         hazy = seen & (blue - 0.5 * red - 0.08 > 0) & (out != Visibility.SNOW)
         _mark(cloud, Visibility.CLOUD, hazy, _is_white, blue, green, red)
-        out[seen & _grown(cloud == Visibility.CLOUD, pixel)] = Visibility.CLOUD
+        cloudy = cloud == Visibility.CLOUD
+    if cloudy is not None:
+        out[seen & _grown(cloudy, pixel)] = Visibility.CLOUD
     if thrown is not None and nir is not None and thrown.any():
         out[_opened(thrown & (out == Visibility.CLEAR) & (nir < DARK_NIR))] = Visibility.CLOUD_SHADOW
     return out

@@ -52,6 +52,8 @@ class Product:
         what, mend = (
             ("what was seen", "another catalogue with --stac")
             if band == "classes"
+            else (band, "take --level 1c, which alone has it")
+            if band == "cirrus" and self.sensor == "s2"
             else (band, "leave the band out with --bands")
         )
         raise MissingBandError(
@@ -68,6 +70,9 @@ def _sentinel2(name: str, number: str, pixel: int) -> tuple[str, ...]:
     """Names of a band: Earth Search's, Planetary Computer's, Copernicus Data Space's."""
     return (name, number, f"{number}_{pixel}m")
 
+
+#: Sentinel-2's Level 1C, top-of-atmosphere reflectance.
+L1C: Final = "s2-l1c"
 
 PRODUCTS: Final[dict[str, Product]] = {
     "s2": Product(
@@ -89,6 +94,30 @@ PRODUCTS: Final[dict[str, Product]] = {
             "swir22": _sentinel2("swir22", "B12", 20),
         },
         classes=("scl", "SCL", "SCL_20m"),
+    ),
+    # Without a classification: what can be seen is told from its bands.
+    L1C: Product(
+        sensor=L1C,
+        title="Sentinel-2 L1C",
+        collections=("sentinel-2-l1c",),
+        assets={
+            name: (key, number)
+            for name, key, number in (
+                ("coastal", "coastal", "B01"),
+                ("blue", "blue", "B02"),
+                ("green", "green", "B03"),
+                ("red", "red", "B04"),
+                ("rededge071", "rededge1", "B05"),
+                ("rededge075", "rededge2", "B06"),
+                ("rededge078", "rededge3", "B07"),
+                ("nir", "nir", "B08"),
+                ("nir08", "nir08", "B8A"),
+                ("nir09", "nir09", "B09"),
+                ("cirrus", "cirrus", "B10"),
+                ("swir16", "swir16", "B11"),
+                ("swir22", "swir22", "B12"),
+            )
+        },
     ),
     "landsat": Product(
         sensor="landsat",

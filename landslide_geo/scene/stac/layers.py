@@ -19,10 +19,12 @@ from landslide_geo.scene.cog import write_cog
 from landslide_geo.scene.composite import best_class, best_look, median, taken
 from landslide_geo.scene.grid import Block
 from landslide_geo.scene.item import VISIBILITY
+from landslide_geo.scene.judged import Judged
 from landslide_geo.scene.sentinel2 import Offset, disagreement
 from landslide_geo.scene.stac.access import Access, plain
+from landslide_geo.scene.stac.catalogues import L1C, PRODUCTS, Product
 from landslide_geo.scene.stac.load import Asset, look_at
-from landslide_geo.scene.stac.offsets import DARK_BANDS, offsets_of
+from landslide_geo.scene.stac.offsets import DARK_BANDS, offsets_of, unchecked_offset
 from landslide_geo.scene.stac.optical import OPTICAL, OpticalDate, require_scale, sun_of
 from landslide_geo.scene.stac.plan import Plan
 from landslide_geo.scene.stac.region import Region
@@ -97,7 +99,7 @@ def optical_layers(
             continue
         assets, own = _assets(plan, acquisitions, bands, region, access)
         found.warnings += [note for one in assets for some in one.values() for asset in some for note in asset.notes]
-        looks = OpticalDate(acquisitions, assets, own, region.geobox, access)
+        looks = OpticalDate(acquisitions, assets, own, region.geobox, access, work=work / date)
         prefix = PRE if date == "pre" else ""
         if len(acquisitions) > 1:
             found.bands += _composite(looks, bands, assets, region, prefix, composite, work / f"{date}.tif")
@@ -124,11 +126,14 @@ def _assets(
     for one in acquisitions:
         # Where no band that is asked for is dark on vegetation, one is looked at that is.
         dark = [] if not shifted or set(bands) & set(DARK_BANDS[:2]) else ["red"]
-        assets = look_at(one.items, plan.product, [*bands, *dark, "classes"], access)
+        names = dict.fromkeys((*bands, *dark, *_telling(plan.product)))
+        assets = look_at(one.items, plan.product, list(names), access)
         require_scale(assets, OPTICAL[plan.product.sensor])
         found.append(assets)
         if shifted:
             offsets |= offsets_of(assets, region, access)
+        elif plan.product.sensor == L1C:
+            offsets |= {item.id: unchecked_offset(item) for item in one.items}
     return found, offsets
 
 
@@ -139,7 +144,7 @@ def _single(
         return looks.band(name, block)[0]
 
     layers = [Layer(prefix + name, partial(band, name), _sources(assets, name)) for name in bands]
-    return [*layers, Layer(prefix + VISIBILITY, lambda block: looks.classes(block)[0], _sources(assets, "classes"))]
+    return [*layers, Layer(prefix + VISIBILITY, lambda block: looks.classes(block)[0], _told_by(looks, assets))]
 
 
 def _composite(
@@ -165,7 +170,7 @@ def _composite(
         return median(values, codes) if how == "median" else taken(values, best_look(codes))
 
     layers = [Layer(prefix + name, partial(band, name), _sources(assets, name)) for name in bands]
-    shown = Layer(prefix + VISIBILITY, lambda block: best_class(classes(block)), _sources(assets, "classes"))
+    shown = Layer(prefix + VISIBILITY, lambda block: best_class(classes(block)), _told_by(looks, assets))
     return [*layers, shown]
 
 
@@ -175,6 +180,16 @@ def _write_classes(looks: OpticalDate, region: Region, path: Path) -> None:
         path, region.geobox, looks.classes, count=len(names), dtype="uint8", nodata=0, descriptions=names,
         overview_resampling=Resampling.mode,
     )  # fmt: skip
+
+
+def _telling(product: Product) -> tuple[str, ...]:
+    """What tells what can be seen: its classification, or else bands."""
+    return ("classes",) if product.classes else Judged.bands()
+
+
+def _told_by(looks: OpticalDate, assets: Sequence[dict[str, list[Asset]]]) -> tuple[str, ...]:
+    """Files that the visibility is from."""
+    return tuple(source for name in _telling(PRODUCTS[looks.sensor]) for source in _sources(assets, name))
 
 
 def _sources(assets: Sequence[dict[str, list[Asset]]], name: str) -> tuple[str, ...]:

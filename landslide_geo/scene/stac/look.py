@@ -60,16 +60,18 @@ def look(one: Acquisition, product: Product, region: Region, access: Access) -> 
     told = Look(
         one.coverage, 0.5 if one.cloud is None else one.cloud, "eo:cloud_cover" if one.cloud is not None else ""
     )
-    if product.sensor not in OPTICAL or not all(product.has(item, "classes") for item in one.items):
+    kind, grid = OPTICAL.get(product.sensor), coarse(region)
+    if kind is None or not all(product.has(item, "classes") for item in one.items):
         return told
-    kind, grid = OPTICAL[product.sensor], coarse(region)
+    if (tell := kind.classes) is None:
+        return told
     try:
         assets = look_at(one.items, product, ["classes"], access)["classes"]
         raw = load(assets, grid, access, dtype=kind.classes_dtype, nodata=kind.classes_nodata, resampling="nearest")
         values = raw.compute(scheduler="synchronous")
     except LandslideError:
         return told
-    codes = mosaic(np.stack([kind.classes(layer, item) for layer, item in zip(values, one.items, strict=True)]))
+    codes = mosaic(np.stack([tell(layer, item) for layer, item in zip(values, one.items, strict=True)]))
     area = inside(region, grid)
     seen = codes[area] != Visibility.NODATA
     if not seen.any():

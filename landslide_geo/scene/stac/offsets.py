@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
+import pystac
 
 from landslide_geo.scene.sentinel2 import Offset, dark_level, judged_offset, told_offset
 from landslide_geo.scene.stac.access import Access
@@ -16,6 +17,12 @@ from landslide_geo.scene.stac.search import baseline, moment
 
 #: Bands in which vegetation and water are dark.
 DARK_BANDS: Final = ("blue", "red", "coastal", "green")
+
+
+def unchecked_offset(item: pystac.Item) -> Offset:
+    """The offset of a Level 1C item by its metadata: nobody knows how bright dark ground is through an atmosphere."""
+    told, reason = told_offset(item.properties, baseline=baseline(item), day=moment(item).date())
+    return Offset(told, f"{reason} (Level 1C is not checked against dark ground)", told, None)
 
 
 def offsets_of(assets: Mapping[str, Sequence[Asset]], region: Region, access: Access) -> dict[str, Offset]:

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pystac
+import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from landslide_geo.errors import ParameterError
+from landslide_geo.files import replacing
 from landslide_geo.scene import landsat, sentinel2
+from landslide_geo.scene.cog import TILE, tile_blocks
 from landslide_geo.scene.composite import mosaic
 from landslide_geo.scene.folder import stored_reflectance
 from landslide_geo.scene.grid import Block
+from landslide_geo.scene.judged import Judged
 from landslide_geo.scene.sentinel2 import Offset
 from landslide_geo.scene.stac.access import Access
+from landslide_geo.scene.stac.catalogues import L1C
 from landslide_geo.scene.stac.load import Asset, load
 from landslide_geo.scene.stac.search import Acquisition, baseline
 from landslide_geo.scene.stac.strips import Strips
+from landslide_geo.scene.sun import SunPosition
+from landslide_geo.scene.told import NUMBERS
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -42,7 +50,7 @@ class Kind:
         classes_name: of its classification.
         classes_dtype: of that.
         classes_nodata: of that.
-        classes: classification of an item → `Visibility` codes.
+        classes: classification of an item → `Visibility` codes; None where there is none: then bands tell.
         reflectance: digital numbers and the item's offset → reflectance, NaN where there is none.
         scale: factor of it, as metadata may tell it.
     """
@@ -50,7 +58,7 @@ class Kind:
     classes_name: str
     classes_dtype: str
     classes_nodata: int
-    classes: Callable[[NDArray[Any], pystac.Item], ByteArray]
+    classes: Callable[[NDArray[Any], pystac.Item], ByteArray] | None
     reflectance: Callable[[ShortArray, int], NDArray[np.float32]]
     scale: float
 
@@ -61,6 +69,14 @@ OPTICAL: Final[Mapping[str, Kind]] = {
         classes_dtype="uint8",
         classes_nodata=0,
         classes=lambda scl, item: sentinel2.visibility(scl, baseline=baseline(item)),
+        reflectance=sentinel2.reflectance,
+        scale=1 / sentinel2.QUANTIFICATION,
+    ),
+    L1C: Kind(
+        classes_name="",
+        classes_dtype="",
+        classes_nodata=0,
+        classes=None,
         reflectance=sentinel2.reflectance,
         scale=1 / sentinel2.QUANTIFICATION,
     ),
@@ -84,6 +100,7 @@ class OpticalDate:
         offsets: of each item by its name, of Sentinel-2.
         geobox: the grid.
         access: to the files.
+        work: folder for copies of bands that tell what can be seen, where nothing else does.
     """
 
     def __init__(
@@ -93,31 +110,70 @@ class OpticalDate:
         offsets: Mapping[str, Offset],
         geobox: GeoBox,
         access: Access,
+        *,
+        work: Path,
     ) -> None:
-        self.acquisitions = tuple(acquisitions)
-        self._kind = OPTICAL[acquisitions[0].sensor]
+        self.acquisitions, self.sensor = tuple(acquisitions), acquisitions[0].sensor
+        self._kind = OPTICAL[self.sensor]
         self._assets, self._offsets, self._geobox, self._access = assets, offsets, geobox, access
         self._strips: dict[str, list[Strips]] = {}
         self._lock = Lock()
         self._tables: dict[int, ShortArray] = {}
+        self._work, self._copying = work, Lock()
+        self._judges = [self._judge(index) for index in range(len(self.acquisitions))]
 
     def classes(self, block: Block) -> ByteArray:
         """(acquisition, h, w) `Visibility` codes."""
-        kind = self._kind
+        tell = self._kind.classes
+        if tell is None:
+            return np.stack([judge.codes(block) for judge in self._judges])
         out = []
         for one, raw in zip(self.acquisitions, self._read("classes", block), strict=True):
-            out.append(
-                mosaic(np.stack([kind.classes(layer, item) for layer, item in zip(raw, one.items, strict=True)]))
-            )
+            out.append(mosaic(np.stack([tell(layer, item) for layer, item in zip(raw, one.items, strict=True)])))
         return np.stack(out)
+
+    def _judge(self, index: int) -> Judged:
+        """Who tells what an acquisition shows by its bands."""
+        sun = sun_of(self.acquisitions[index].items)
+        return Judged(
+            lambda names, block: np.stack([self._reflectance(name, block, index) for name in names]),
+            self._geobox,
+            None if sun is None else SunPosition(*sun),
+        )
+
+    def _reflectance(self, name: str, block: Block, index: int) -> NDArray[np.float32]:
+        """(h, w) reflectance of an acquisition, NaN where there is none."""
+        with rasterio.open(self._copy(name, index)) as dataset:
+            numbers = dataset.read(1, window=block.window)
+        return np.where(numbers == 0, np.float32(np.nan), numbers / np.float32(NUMBERS)).astype(np.float32)
+
+    def _copy(self, name: str, index: int) -> Path:
+        """A band of an acquisition, as it is stored, in a file here: blocks of many bands are read, with margins."""
+        path = self._work / f"{index}-{name}.tif"
+        with self._copying:
+            if not path.exists():
+                self._work.mkdir(parents=True, exist_ok=True)
+                strips = Strips(self._open(self._assets[index][name], name))
+                height, width = self._geobox.shape
+                profile = {
+                    "driver": "GTiff", "height": height, "width": width, "count": 1, "dtype": "uint16", "nodata": 0,
+                    "crs": str(self._geobox.crs), "transform": self._geobox.transform, "tiled": True,
+                    "blockxsize": TILE, "blockysize": TILE, "BIGTIFF": "IF_SAFER",
+                }  # fmt: skip
+                with replacing(path) as part, rasterio.open(part, "w", **profile) as target:
+                    for block in tile_blocks(height, width):
+                        target.write(self._mosaic(index, strips.read(block)), 1, window=block.window)
+        return path
+
+    def _mosaic(self, index: int, raw: NDArray[Any]) -> ShortArray:
+        """(item, h, w) numbers of an acquisition → (h, w), as `stored_reflectance` has it."""
+        items = self.acquisitions[index].items
+        layers = [self._stored(self._offset(item))[layer] for layer, item in zip(raw, items, strict=True)]
+        return mosaic(np.stack(layers))
 
     def band(self, name: str, block: Block) -> ShortArray:
         """(acquisition, h, w) uint16 of a band, as `stored_reflectance` has it."""
-        out = []
-        for one, raw in zip(self.acquisitions, self._read(name, block), strict=True):
-            layers = [self._stored(self._offset(item))[layer] for layer, item in zip(raw, one.items, strict=True)]
-            out.append(mosaic(np.stack(layers)))
-        return np.stack(out)
+        return np.stack([self._mosaic(index, raw) for index, raw in enumerate(self._read(name, block))])
 
     def _stored(self, offset: int) -> ShortArray:
         """What is stored for each digital number: looking it up costs a tenth of working it out for every pixel."""
