@@ -108,6 +108,62 @@ def test_a_displaced_earlier_date_is_measured_told_and_moved(displaced, tmp_path
     assert not list(tmp_path.glob(".*"))
 
 
+#: Where each acquisition of a composite has a cloud: no two of one date hide the same ground.
+CLOUDS = {
+    datetime(2018, 9, 11, 1, 27): np.s_[200:240, 200:250], datetime(2018, 9, 16, 1, 27): np.s_[400:440, 380:420],
+    datetime(2018, 9, 21, 1, 27): np.s_[300:330, 250:300], datetime(2018, 8, 12, 1, 27): np.s_[250:290, 400:450],
+    datetime(2018, 8, 17, 1, 27): np.s_[420:450, 220:260], datetime(2018, 8, 22, 1, 27): np.s_[330:360, 330:360],
+}  # fmt: skip
+WHITE = 6000
+
+
+@pytest.fixture(scope="module")
+def displaced_passes(tmp_path_factory):
+    """Three passes of each date; the earlier ones lie 1.3 pixels south, whose clouds lie there too."""
+    with catalogue(tmp_path_factory.mktemp("passes")) as made:
+        for day, cloud in CLOUDS.items():
+            off = 1.3 if day.month == 8 else 0.0
+            red = ndimage.shift(ground(0), (off, 0), order=3, mode="nearest")
+            red[cloud] = WHITE
+            add(made, day, red, cloud=cloud)
+        with made.served() as url:
+            yield url
+
+
+@pytest.mark.parametrize("composite", ["median", "best"])
+def test_a_displaced_composite_is_measured_told_and_moved(displaced_passes, tmp_path, composite):
+    """It is put together first, without its clouds, and moved as a whole."""
+    given = {"bbox": BBOX, "event": "2018-09-06"}
+    found = {}
+    for name, align in (("moved", True), ("left", False)):
+        asked = params(displaced_passes, composite=composite, align=align)
+        found[name] = ingest(tmp_path / name, params=asked, **given).record
+    chosen = [one for one in found["moved"]["acquisitions"]["s2"] if one["chosen"]]
+    assert sorted(one["date"] for one in chosen) == ["post"] * 3 + ["pre"] * 3
+    told = found["moved"]["checks"]["alignment"]
+    assert told["applied"] and told["certain"]
+    assert (told["rows"], told["cols"]) == pytest.approx((-1.3, 0), abs=0.08)
+    assert "alignment" not in found["left"]["checks"]
+
+    moved, left = open_scene(tmp_path / "moved"), open_scene(tmp_path / "left")
+    row, col = origin(moved)
+    inner = np.s_[20:-20, 20:-20]
+    truth = ground(0)[row : row + moved.height, col : col + moved.width][inner]
+    for name, factor in (("pre_red", 1), ("pre_nir", 3)):
+        wrong, right = (one.read([name], one.extent)[0][inner] / factor - truth for one in (left, moved))
+        assert np.abs(right).mean() < 0.4 * np.abs(wrong).mean()
+        assert np.abs(right).max() < WHITE / 4, "no cloud is left in it"
+    later = [one.read(["red", "nir"], one.extent) for one in (moved, left)]
+    assert np.array_equal(*later)
+    np.testing.assert_allclose(later[0][0][inner], truth, atol=0.51, err_msg="the later date stays where it is")
+
+    # Each pixel is shown clear by some pass; the classes move by whole pixels, and the rim that comes in is unknown.
+    with rasterio.open(tmp_path / "moved/pre_visibility.tif") as dataset:
+        classes = dataset.read(1)
+    assert (classes[:-1] == Visibility.CLEAR).all() and (classes[-1] == Visibility.NODATA).all()
+    assert not list(tmp_path.glob(".*"))
+
+
 def _killed_while(out: Path, url: str, moment: str) -> None:
     """An ingest that ends itself: between measuring and moving, or once the first moved band is in its place."""
 
