@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import pystac
-from pystac.extensions.classification import Classification
+from pystac.extensions.classification import Classification, ClassificationExtension
 from pystac.extensions.mlm import (
     DataType,
     InputStructure,
@@ -45,9 +45,10 @@ def model_item(manifest: BundleManifest, *, parameters: int, weight_bytes: int) 
             "description": manifest.description,
             "license": manifest.licence,
             "gsd": manifest.gsd_native_m,
-            "bands": [{"name": band.name, "description": f"Unit: {band.unit}"} for band in manifest.bands],
         },
     )
+    # Classes of the output are its fields.
+    item.stac_extensions.append(ClassificationExtension.get_schema_uri())
     bands = [band.name for band in manifest.bands]
     window = manifest.window
     MLMExtension.ext(item, add_if_missing=True).apply(
@@ -91,6 +92,8 @@ def model_item(manifest: BundleManifest, *, parameters: int, weight_bytes: int) 
     )
     described = "Manifest: bands, normalisation, threshold, calibration, training and metrics"
     weighted = weight_bytes > 0
+    # An item may have bands only where an asset has: here they are those of the model's file.
+    taken = {"bands": [{"name": band.name, "description": f"Unit: {band.unit}"} for band in manifest.bands]}
     item.add_asset(
         "manifest",
         pystac.Asset(
@@ -99,7 +102,7 @@ def model_item(manifest: BundleManifest, *, parameters: int, weight_bytes: int) 
             description=described,
             media_type=pystac.MediaType.JSON,
             roles=["metadata"] if weighted else ["mlm:model", "metadata"],
-            extra_fields={} if weighted else {"mlm:artifact_type": "rule"},
+            extra_fields={} if weighted else {"mlm:artifact_type": "rule"} | taken,
         ),
     )
     if weighted:
@@ -110,7 +113,7 @@ def model_item(manifest: BundleManifest, *, parameters: int, weight_bytes: int) 
                 title="Weights",
                 media_type="application/octet-stream; framework=pytorch; type=safetensors",
                 roles=["mlm:model", "mlm:weights"],
-                extra_fields={"mlm:artifact_type": "safetensors"},
+                extra_fields={"mlm:artifact_type": "safetensors"} | taken,
             ),
         )
     return item.to_dict(include_self_link=False)

@@ -198,7 +198,7 @@ def test_the_item_describes_the_model(saved: Path) -> None:
     assert item["geometry"] is None
     assert properties["mlm:architecture"] == "unet"
     assert properties["mlm:input"][0]["input"]["shape"] == [-1, 3, 64, 64]
-    assert [band["name"] for band in properties["bands"]] == ["red", "green", "blue"]
+    assert [band["name"] for band in item["assets"]["model"]["bands"]] == ["red", "green", "blue"]
     roles = {asset["href"]: asset["roles"] for asset in item["assets"].values()}
     assert "mlm:model" in roles["./model.safetensors"]
     for href in roles:

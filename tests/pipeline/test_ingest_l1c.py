@@ -6,11 +6,11 @@ import json
 from datetime import datetime
 
 import numpy as np
-import pystac
 import pytest
 from catalogue import Catalogue, catalogue
 from odc.geo.geobox import GeoBox
 from rasters import read_raster
+from stac_items import check_item, checked_assets
 
 from landslide_geo import open_scene
 from landslide_geo.cli.main import run
@@ -113,7 +113,9 @@ def test_values_cirrus_and_what_can_be_seen(made, tmp_path, numbered):
     assert shadow == (60 * 60), "and nothing else is"
     sources = result.record["bands"]["visibility"]
     assert len(sources) == 11, "bands that were looked at and not asked for are told too"
-    item = pystac.Item.from_file(str(tmp_path / "scene/item.json"))
+    raw = json.loads((tmp_path / "scene/item.json").read_text())
+    item = check_item(raw, extensions={"proj", "eo", "raster", "view", "file", "classification", "processing"})
+    assert set(checked_assets(item, tmp_path / "scene")) == {*result.record["bands"], "ingest"}
     assert item.properties["processing:level"] == "L1C"
     assert not result.record["warnings"]
 

@@ -9,6 +9,7 @@ import pystac
 import pytest
 import shapely
 from inventory_scenes import CRS, GRID, write
+from stac_items import check_item, checked_assets
 
 from landslide_geo.errors import OutputError
 from landslide_geo.report import scan_item, write_item
@@ -52,6 +53,7 @@ def test_item_stands_alone_with_relative_addresses(assets: dict[str, Path], tmp_
         "report": "./report.html",
         "review": "./review.qgz",
     }
+    checked_assets(check_item(raw, extensions={"proj"}), tmp_path)
     read = pystac.Item.from_file(str(tmp_path / "item.json"))
     assert read.id == "scene-1"
     assert read.datetime == WHEN
