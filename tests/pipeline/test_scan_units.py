@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import rasterio
 import torch
 import xarray as xr
+from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
 from landslide_geo import load_model, scan
@@ -20,6 +22,7 @@ from landslide_geo.chips.split import Split
 from landslide_geo.config import L4S_GAINS, LANDSLIDE4SENSE, FixedParams, ScanParams, StretchParams, TrainParams
 from landslide_geo.errors import ParameterError
 from landslide_geo.models import build
+from landslide_geo.scene.folder import SceneFacts, write_band, write_item
 from landslide_geo.scene.told import Level
 from landslide_geo.training.evaluate import own_chips
 from landslide_geo.training.package import draft
@@ -184,3 +187,22 @@ def test_chips_in_other_units_are_turned_into_ratios_and_back(ground, model) -> 
     rule = own_chips(load_model(SHIPPED), Split.of("ratios", [made(ratios, BANDS, (RATIO,) * 14)]))
     assert set(rule.units) == {NUMBER}
     np.testing.assert_allclose(rule.image(0), ground[[3, 2, 1], :64, :64], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("level", "warned"), [("L2A", True), ("L1C", False), (None, False)])
+def test_a_scene_of_another_level_is_told(ground, model, tmp_path, level, warned) -> None:
+    """A folder of ingest tells its level, and the bundle whose reflectance it takes."""
+    folder = tmp_path / "scene"
+    folder.mkdir()
+    grid = GeoBox((SIDE, SIDE), from_origin(400_000, 4_000_000, 10, 10), "EPSG:32652")
+    for name, values in zip(BANDS[:12], ground, strict=False):
+        stored = values.astype(np.uint16)
+        write_band(folder, name, grid, lambda block, stored=stored: stored[block.slices])
+    heights = ground[13].astype(np.float32)
+    write_band(folder, "elevation", grid, lambda block: heights[block.slices])
+    when = datetime(2018, 9, 11, 1, 27, tzinfo=UTC)
+    write_item(folder, SceneFacts("place", when, level=level), [*BANDS[:12], "elevation"])
+    record = scan(folder, tmp_path / "out", params=params(model)).record
+    told = [line for line in record["warnings"] if "was trained on top-of-atmosphere reflectance" in line]
+    assert bool(told) == warned
+    assert all("surface reflectance" in line for line in told)
