@@ -323,7 +323,7 @@ def test_the_command_line_copies_a_mirror(tmp_path: Path, capsys: pytest.Capture
     assert "Structure not verified" in told.out
     assert "warning: the copy is not whole" in told.err
     for arguments, says in (
-        (["moon"], "nothing is called 'moon'; there are: hokkaido, landslide4sense"),
+        (["moon"], "nothing is called 'moon'; there are: simulated, hokkaido, landslide4sense"),
         (["hokkaido", "--part", "s2"], "hokkaido has no parts"),
         (["bijie"], "Kaggle asks for an account"),
         (["zindi"], "join the challenge"),
