@@ -170,6 +170,14 @@ def test_a_catalogue_that_does_not_answer_is_nobodys_failure(nights, tmp_path):
     assert [entry.failures for entry in History(region.history).entries()] == [0, 0]
 
 
+def test_a_clock_that_was_wrong_at_the_first_search_hides_nothing_when_it_is_right(nights, tmp_path):
+    region = region_on(tmp_path, nights[1])
+    assert find_new(region, until=until(3650)) == [], "it was ahead by years"
+    assert find_new(region, until=until(16)) == [key(day) for day in (0, 5, 10, 15)]
+    assert find_new(region, until=until(-3650)) == [], "put back, it finds nothing, and forgets nothing"
+    assert pending(region) == [key(day) for day in (0, 5, 10, 15)]
+
+
 def test_a_model_or_elevation_that_is_gone_is_nobodys_failure(tmp_path):
     # It is looked at before the catalogue is asked.
     for changes, error in (({"scan": {"model": "gone"}}, BundleError), ({"dem": "gone.tif"}, SourceNotFoundError)):
