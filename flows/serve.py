@@ -39,8 +39,9 @@ _SETTINGS: Final = {
 #: Seconds that the server may take to answer, and how many deployments it tells at a time.
 _ANSWER_S: Final = 60
 _PAGE: Final = 200
-#: Signals that end it as Ctrl-C does: of `kill` and service managers, and of a terminal that is closed.
-_ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
+#: Signals that end it: Ctrl-C, that of `kill` and service managers, and that of a terminal which is closed. A shell
+#: lets what it starts in the background ignore the first; Prefect's worker would inherit that, and end by none of them.
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def environment(home: Path, url: str, *, database: str | None = None) -> dict[str, str]:
@@ -195,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--regions", type=Path, default=FILES)
     given = parser.parse_args(arguments)
     for number in _ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, signal.default_int_handler)
     try:
         _serve(given)
