@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from landslide_geo.errors import (
+    BrokenScanError,
     LandslideError,
     LockLostError,
     NoAcquisitionError,
@@ -111,8 +112,9 @@ def apply(region: Region, key: str, lease: Lease) -> dict[str, Any]:
 
     Raises:
         LockLostError: another run has taken the region over.
+        BrokenScanError: the scan cannot be used.
         OutputError: another program holds the inventory, or it cannot be written.
-        InventoryError: it cannot be used.
+        InventoryError: the inventory cannot be used.
     """
     when = _day(region, key)
     done = apply_scan(
@@ -220,20 +222,14 @@ def run_region(
         _clear(region)
         waiting = pending(region)
         for number, key in enumerate(waiting, start=1):
-            if key not in applied_scans(region.inventory):
-                try:
-                    say(f"loading {key}")
-                    do.prepare(region=region, key=key, tell=tell)
-                    say(f"scanning {key}")
-                    do.scan(region=region, key=key, workers=workers, scheduler=scheduler)
-                except Exception as error:
-                    entry = settle(region, key, error)
-                    state = "failed" if entry.state == "new" else entry.state
-                    summary[state][key] = entry.reason
-                    say(f"{key}: {state}: {entry.reason}")
-                    do.done(summary | {"share": number / len(waiting)})
-                    continue
-            summary["done"][key] = do.enter(region=region, key=key, lease=lease)
+            error = _entered(region, key, lease, do, summary, say, workers=workers, scheduler=scheduler)
+            if error is not None:
+                entry = settle(region, key, error)
+                state = "failed" if entry.state == "new" else entry.state
+                summary[state][key] = entry.reason
+                say(f"{key}: {state}: {entry.reason}")
+                do.done(summary | {"share": number / len(waiting)})
+                continue
             if region.params.event is not None and number < len(waiting):
                 # After an event the first results count: others need not wait for the last image.
                 say(f"publishing {key}")
@@ -242,6 +238,25 @@ def run_region(
         say("publishing")
         summary["published"] = do.publish(region=region, lease=lease)
     return summary
+
+
+def _entered(
+    region: Region, key: str, lease: Lease, do: Steps, summary: dict[str, Any], say: Tell, **cluster: Any
+) -> Exception | None:
+    """Load, scan and enter an acquisition; returns what went wrong with it, raises what is wrong with the inventory."""
+    if key not in applied_scans(region.inventory):
+        try:
+            say(f"loading {key}")
+            do.prepare(region=region, key=key, tell=say)
+            say(f"scanning {key}")
+            do.scan(region=region, key=key, **cluster)
+        except Exception as error:
+            return error
+    try:
+        summary["done"][key] = do.enter(region=region, key=key, lease=lease)
+    except BrokenScanError as error:
+        return error
+    return None
 
 
 def _earlier(region: Region, first: dt.datetime) -> tuple[dt.datetime, dt.datetime]:

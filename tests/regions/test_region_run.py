@@ -153,6 +153,20 @@ def test_one_that_fails_five_times_is_parked_and_stops_no_other(nights, tmp_path
     ]  # fmt: skip
 
 
+def test_a_scan_that_cannot_be_read_stops_no_other(nights, tmp_path):
+    region = region_on(tmp_path, nights[1])
+    find_new(region, until=until(6))
+    prepare_scene(region, key(5))
+    scan_scene(region, key(5))
+    scanned = region.scans / key(5) / "landslides.gpkg"
+    scanned.write_bytes(scanned.read_bytes()[:20_000])
+    found = run_region(region, until=until(16))
+    assert list(found["done"]) == [key(15)]
+    assert "remove the folder" in found["failed"][key(5)] and applied_scans(region.inventory) == [key(15)]
+    shutil.rmtree(scanned.parent)
+    assert list(run_region(region, until=until(16))["done"]) == [key(5)]
+
+
 def test_a_catalogue_that_does_not_answer_is_nobodys_failure(nights, tmp_path):
     region = region_on(tmp_path, nights[0])
     run_region(region, until=until(4))
