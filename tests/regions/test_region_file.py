@@ -122,3 +122,10 @@ def test_the_region_of_an_event_is_made_once_and_stands_for_that_event_and_area(
     event_region("flood", day, {"bbox": MINIMAL["bbox"]})
     with pytest.raises(ParameterError, match="of another area"):
         event_region("flood", day, {"aoi": path})
+
+
+def test_the_line_that_is_no_yaml_is_told(tmp_path):
+    (tmp_path / "iburi.yaml").write_text("name: iburi\nbbox: [141.9, 42.7\nscan: {model: rdndvi}\n")
+    with pytest.raises(ParameterError, match="not valid YAML in line 3: expected ','") as caught:
+        read_region("iburi", regions=tmp_path)
+    assert "\n" not in str(caught.value)
