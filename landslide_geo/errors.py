@@ -71,6 +71,14 @@ class FetchError(LandslideError, ConnectionError):
     """Sample data could be had neither from a mirror nor from the network."""
 
 
+class BrokenScanError(InventoryError):
+    """The GeoPackage of a finished scan cannot be read: that scan is to blame, and no running inventory."""
+
+
+class NoAnswerError(FetchError):
+    """A catalogue does not answer, or not as a STAC API: whatever was asked of it is not to blame."""
+
+
 class NoAcquisitionError(LandslideError, LookupError):
     """A catalogue has nothing of an area and dates that may be taken."""
 

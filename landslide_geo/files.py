@@ -131,8 +131,12 @@ def csv_text(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def make_parent(path: Path) -> None:
+def make_parent(path: Path, *, option: str = "--out") -> None:
     """Make the folder of a file that a user named.
+
+    Args:
+        path: of the file.
+        option: by which the user named it.
 
     Raises:
         OutputError: it cannot be made.
@@ -140,7 +144,7 @@ def make_parent(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); name another --out") from None
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); name another {option}") from None
 
 
 def write_json(path: Path, value: Any) -> None:

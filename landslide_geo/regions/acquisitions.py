@@ -36,8 +36,10 @@ def find_new(region: Region, *, until: dt.datetime | None = None) -> list[str]:
     else:
         first = dt.datetime.combine(params.event.day + dt.timedelta(days=1), dt.time(), dt.UTC)
     begun = dt.datetime.fromisoformat(history.begun(first.isoformat()))
-    settled = [entry for entry in history.entries() if entry.state in ("done", "skipped")]
-    since = begun
+    known = history.entries()
+    settled = [entry for entry in known if entry.state in ("done", "skipped")]
+    # Where the clock was ahead when the region was begun, nothing would be found until that time came.
+    since = begun if known else min(begun, first)
     if settled:
         newest = max(dt.datetime.fromisoformat(entry.last) for entry in settled)
         since = max(begun, newest - dt.timedelta(days=params.late_days))

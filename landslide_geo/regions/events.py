@@ -26,14 +26,24 @@ def event_region(
         work: folder of the work of regions.
 
     Raises:
-        ParameterError: there is a region of that name, of another event or none.
+        ParameterError: there is a region of that name, of another event or none, or of another area than is given.
         LandslideError: a value is wrong.
     """
     if not region_file(name, regions).exists():
-        given = {"name": name, "settle_hours": 0.0, "event": {"name": name, "day": day}} | dict(values)
+        given = {"settle_hours": 0.0} | dict(values) | {"name": name, "event": {"name": name, "day": day}}
         return add_region(given, regions=regions, work=work)
     region = read_region(name, regions=regions, work=work)
     if region.params.event is None or region.params.event.day != day:
         known = "no event" if region.params.event is None else f"the event of {region.params.event.day}"
         raise ParameterError(f"{region.file}: is of {known}, not of {day}; choose another name for this one")
+    if not _is_of(region, values):
+        raise ParameterError(f"{region.file}: is of another area; edit that file, or choose another name for this one")
     return region
+
+
+def _is_of(region: Region, values: Mapping[str, Any]) -> bool:
+    """Whether the area that is given, if any, is that of a region."""
+    bbox, aoi, own = values.get("bbox"), values.get("aoi"), region.beside(region.params.aoi)
+    if bbox is not None:
+        return region.params.bbox == tuple(map(float, bbox))
+    return aoi is None or (own is not None and own.resolve() == Path(aoi).expanduser().resolve())

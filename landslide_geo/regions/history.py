@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from landslide_geo.errors import ParameterError
+from landslide_geo.files import make_parent
 from landslide_geo.regions.database import transaction
 
 _TABLES: Final = (
@@ -184,8 +185,12 @@ class History:
 
 
 def opened(path: Path) -> Path:
-    """A database's path, its folder made where it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A database's path, its folder made where it is missing.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    make_parent(path, option="--data")
     return path
 
 

@@ -24,7 +24,7 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from landslide_geo.errors import LockLostError, OutputError, SourceNotFoundError
+from landslide_geo.errors import BrokenScanError, InventoryError, LockLostError, OutputError, SourceNotFoundError
 from landslide_geo.files import clear_parts, make_parent, replacing
 from landslide_geo.inventory import schema
 from landslide_geo.inventory.geopackage import read_inventory, write_layers
@@ -79,11 +79,15 @@ def apply_scan(
         busy_s: how long another program that holds the file is waited for.
 
     Raises:
-        InventoryError: either file cannot be used.
+        BrokenScanError: the scan cannot be used.
+        InventoryError: the running inventory cannot be used.
         OutputError: the inventory is held by another program, or cannot be written.
         LockLostError: another run has taken the region over.
     """
-    found = read_inventory(scan)
+    try:
+        found = read_inventory(scan)
+    except (InventoryError, SourceNotFoundError) as error:
+        raise BrokenScanError(f"{error}; remove the folder {scan.parent}, and the next run makes it anew") from error
     if not path.exists():
         _make(path, found.landslides.crs)
     with transaction(path, busy_s=busy_s, prepare=features.prepare) as database:

@@ -122,6 +122,9 @@ def read_region(name: str, *, regions: Path = FILES, work: Path = WORK) -> Regio
         raise SourceNotFoundError(f"{file}: no such region (there are: {known}); make it with landslide region add")
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        where = "" if error.problem_mark is None else f" in line {error.problem_mark.line + 1}"
+        raise ParameterError(f"{file}: not valid YAML{where}: {error.problem or error.context}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParameterError(f"{file}: not valid YAML: {str(error).splitlines()[0]}") from None
     except OSError as error:

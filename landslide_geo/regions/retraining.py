@@ -5,10 +5,11 @@ Both models are measured on the same held-out chips, by the same code, now: scor
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,6 +99,7 @@ def promote_if_better(
         ``promoted``, ``candidate`` and ``in_service`` with their scores.
 
     Raises:
+        PromotionError: either has no such score.
         LandslideError: a model cannot be scored on that data.
     """
     serving = in_service(region)
@@ -110,10 +112,7 @@ def promote_if_better(
         for name, model in (("candidate", candidate), ("in_service", serving))
     }
     told: dict[str, Any] = {"promoted": False, "data": f"{dataset} {split}", "metric": metric, **scores}
-    if metric not in scores["candidate"] or metric not in scores["in_service"]:
-        known = ", ".join(sorted(scores["candidate"]))
-        raise PromotionError(f"metric {metric}: is none of the scores (they are: {known}); name another")
-    if scores["candidate"][metric] > scores["in_service"][metric]:
+    if is_better(scores["candidate"], scores["in_service"], metric):
         why = reason or f"better than {serving} on {told['data']}"
         promote(region, candidate, scores["candidate"], metric=metric, reason=why, force=True)
         told["promoted"] = True
@@ -122,3 +121,16 @@ def promote_if_better(
         candidate=scores["candidate"][metric], in_service=scores["in_service"][metric],
     )  # fmt: skip
     return told
+
+
+def is_better(candidate: Mapping[str, float], serving: Mapping[str, float], metric: str) -> bool:
+    """Whether a model's score is above that of the one in service.
+
+    Raises:
+        PromotionError: either lacks it, or it is no number, so that they cannot be compared.
+    """
+    for name, scores in (("the candidate", candidate), ("the model in service", serving)):
+        if not math.isfinite(scores.get(metric, math.nan)):
+            known = ", ".join(sorted(key for key, value in scores.items() if math.isfinite(value))) or "none"
+            raise PromotionError(f"metric {metric}: {name} has no such score (it has: {known}); name another")
+    return candidate[metric] > serving[metric]

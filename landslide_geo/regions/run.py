@@ -7,32 +7,37 @@ finished is known by files and by the running inventory, so a night that was kil
 from __future__ import annotations
 
 import datetime as dt
-import errno
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from landslide_geo.errors import LandslideError, LockLostError, NoAcquisitionError, ParameterError, RegionBusyError
+from landslide_geo.errors import (
+    BrokenScanError,
+    LandslideError,
+    LockLostError,
+    NoAcquisitionError,
+    NoAnswerError,
+    OutputError,
+    ParameterError,
+    RegionBusyError,
+    SourceNotFoundError,
+)
 from landslide_geo.files import clear_removed, remove_folder
+from landslide_geo.models import open_ensemble
 from landslide_geo.pipeline.ingest import ingest
 from landslide_geo.pipeline.scan import scan
 from landslide_geo.pipeline.workspace import RECORD
 from landslide_geo.regions.acquisitions import find_new
+from landslide_geo.regions.blame import is_full, is_held
 from landslide_geo.regions.history import Entry, History
 from landslide_geo.regions.inventory import applied_scans, apply_scan, fence
 from landslide_geo.regions.lock import TERM_S, Lease, holding
 from landslide_geo.regions.promotion import in_service
 from landslide_geo.regions.publishing import publish
 from landslide_geo.regions.region import Region
-
-#: What no acquisition is to blame for: others would meet it as well.
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
-#: A disk with less than this left is full, whatever a library calls the error that follows.
-_LEAST_BYTES: Final = 64 * 2**20
 
 Tell = Callable[[str], None]
 
@@ -107,8 +112,9 @@ def apply(region: Region, key: str, lease: Lease) -> dict[str, Any]:
 
     Raises:
         LockLostError: another run has taken the region over.
+        BrokenScanError: the scan cannot be used.
         OutputError: another program holds the inventory, or it cannot be written.
-        InventoryError: it cannot be used.
+        InventoryError: the inventory cannot be used.
     """
     when = _day(region, key)
     done = apply_scan(
@@ -125,14 +131,19 @@ def settle(region: Region, key: str, error: Exception) -> Entry:
     """Note that an acquisition could not be prepared or scanned: it is skipped, tried again, or parked.
 
     Raises:
-        Exception: the error itself, where the acquisition is not to blame: a full disk, a region held by another run.
+        LandslideError: the error itself, where the acquisition is not to blame: a catalogue that does not answer, a
+            region held by another run, a history held by another program.
+        OutputError: the disk is full.
     """
-    if isinstance(error, (LockLostError, RegionBusyError)) or _is_full(error, region.folder):
-        raise error
     history = History(region.history)
     if isinstance(error, NoAcquisitionError):
         history.mark(key, "skipped", reason=str(error))
         return history.entry(key)
+    if isinstance(error, (LockLostError, RegionBusyError, NoAnswerError)) or is_held(error):
+        raise error
+    if is_full(error, region.folder):
+        said = " ".join(str(error).split())
+        raise OutputError(f"{region.folder}: the disk is full ({said}); free some space and run again") from error
     told = str(error) if isinstance(error, LandslideError) else f"unexpected {type(error).__name__}: {error}"
     return history.failed(key, " ".join(told.split()), attempts=region.params.attempts)
 
@@ -205,25 +216,20 @@ def run_region(
     say, do = tell or (lambda text: None), steps or Steps()
     summary: dict[str, Any] = {"found": [], "done": {}, "skipped": {}, "failed": {}, "parked": {}}
     with region_lease(region, wait_s=wait_s) as lease:
+        _require_model(region)
         say(f"searching for acquisitions of {region.name}")
         summary["found"] = do.find(region=region, until=until)
         _clear(region)
         waiting = pending(region)
         for number, key in enumerate(waiting, start=1):
-            if key not in applied_scans(region.inventory):
-                try:
-                    say(f"loading {key}")
-                    do.prepare(region=region, key=key, tell=tell)
-                    say(f"scanning {key}")
-                    do.scan(region=region, key=key, workers=workers, scheduler=scheduler)
-                except Exception as error:
-                    entry = settle(region, key, error)
-                    state = "failed" if entry.state == "new" else entry.state
-                    summary[state][key] = entry.reason
-                    say(f"{key}: {state}: {entry.reason}")
-                    do.done(summary | {"share": number / len(waiting)})
-                    continue
-            summary["done"][key] = do.enter(region=region, key=key, lease=lease)
+            error = _entered(region, key, lease, do, summary, say, workers=workers, scheduler=scheduler)
+            if error is not None:
+                entry = settle(region, key, error)
+                state = "failed" if entry.state == "new" else entry.state
+                summary[state][key] = entry.reason
+                say(f"{key}: {state}: {entry.reason}")
+                do.done(summary | {"share": number / len(waiting)})
+                continue
             if region.params.event is not None and number < len(waiting):
                 # After an event the first results count: others need not wait for the last image.
                 say(f"publishing {key}")
@@ -232,6 +238,25 @@ def run_region(
         say("publishing")
         summary["published"] = do.publish(region=region, lease=lease)
     return summary
+
+
+def _entered(
+    region: Region, key: str, lease: Lease, do: Steps, summary: dict[str, Any], say: Tell, **cluster: Any
+) -> Exception | None:
+    """Load, scan and enter an acquisition; returns what went wrong with it, raises what is wrong with the inventory."""
+    if key not in applied_scans(region.inventory):
+        try:
+            say(f"loading {key}")
+            do.prepare(region=region, key=key, tell=say)
+            say(f"scanning {key}")
+            do.scan(region=region, key=key, **cluster)
+        except Exception as error:
+            return error
+    try:
+        summary["done"][key] = do.enter(region=region, key=key, lease=lease)
+    except BrokenScanError as error:
+        return error
+    return None
 
 
 def _earlier(region: Region, first: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
@@ -256,6 +281,18 @@ def _day(region: Region, key: str) -> dt.date:
     return dt.date.fromisoformat(told or History(region.history).entry(key).first[:10])
 
 
+def _require_model(region: Region) -> None:
+    """Look at what every scan takes: were it missing, each acquisition would fail for it, and be parked.
+
+    Raises:
+        BundleError: the model in service is gone or broken.
+        SourceNotFoundError: the elevation model is gone.
+    """
+    open_ensemble(in_service(region))
+    if (dem := region.beside(region.params.dem)) is not None and not dem.exists():
+        raise SourceNotFoundError(f"{dem}: no such elevation model; check dem in {region.file}")
+
+
 def _clear(region: Region) -> None:
     """Remove scenes of acquisitions that are done: a kill may have come before that."""
     if region.params.keep_scenes or not region.scenes.is_dir():
@@ -265,13 +302,3 @@ def _clear(region: Region) -> None:
     for folder in region.scenes.iterdir():
         if folder.name in done:
             remove_folder(folder)
-
-
-def _is_full(error: BaseException | None, folder: Path) -> bool:
-    if shutil.disk_usage(folder).free < _LEAST_BYTES:
-        return True
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in _FULL:
-            return True
-        error = error.__cause__ or error.__context__
-    return False

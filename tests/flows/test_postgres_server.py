@@ -52,6 +52,12 @@ def test_a_run_is_started_by_hand_on_a_server_with_postgresql(tmp_path, monkeypa
                         assert time.monotonic() < end, state
                         time.sleep(1)
                         state = requests.get(f"{api}/flow_runs/{run['id']}", timeout=20).json()["state"]
+                # A region that is gone is not scanned any more.
+                region.file.unlink()
+                write_deployments(file, regions=region.file.parent, work=region.folder.parent)
+                deploy(env, file=file)
+                left = requests.post(f"{api}/deployments/filter", json={}, timeout=20).json()
+                assert {one["name"] for one in left} == {"event-response", "retrain"}
     assert state["type"] == "COMPLETED", state
     assert len(applied_scans(region.inventory)) == 1
     assert not list((tmp_path / "prefect").glob("*.db")), "nothing is kept in SQLite"

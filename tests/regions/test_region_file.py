@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 
 from landslide_geo.errors import LandslideError, OutputError, ParameterError, SourceNotFoundError
+from landslide_geo.regions.events import event_region
 from landslide_geo.regions.region import add_region, names, read_region, region_file
 
 MINIMAL = {"name": "iburi", "bbox": [141.93, 42.70, 141.98, 42.74]}
@@ -104,3 +106,26 @@ def test_the_file_in_the_docs_is_one(tmp_path):
     unset = set(type(params).model_fields) - set(yaml.safe_load(block))
     assert unset == {"bbox"}, "every other field is shown"
     assert params.event.name == "Iburi" and params.sinks.mail.to == ("duty@example.org",)
+
+
+def test_the_region_of_an_event_is_made_once_and_stands_for_that_event_and_area(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path, day = area(tmp_path / "area.geojson"), date(2026, 3, 4)
+    made = event_region("quake", day, {"aoi": path.name, "name": "other", "scan": {"threshold": 0.6}})
+    assert names() == ["quake"] and made.params.settle_hours == 0 and made.params.event.day == day
+    for values in ({"aoi": path}, {"aoi": path.name}, {"aoi": None}, {}):
+        assert event_region("quake", day, values).params == made.params
+    for values in ({"bbox": MINIMAL["bbox"]}, {"aoi": tmp_path / "another.geojson"}):
+        with pytest.raises(ParameterError, match="of another area; edit that file"):
+            event_region("quake", day, values)
+    event_region("flood", day, {"bbox": MINIMAL["bbox"]})
+    event_region("flood", day, {"bbox": MINIMAL["bbox"]})
+    with pytest.raises(ParameterError, match="of another area"):
+        event_region("flood", day, {"aoi": path})
+
+
+def test_the_line_that_is_no_yaml_is_told(tmp_path):
+    (tmp_path / "iburi.yaml").write_text("name: iburi\nbbox: [141.9, 42.7\nscan: {model: rdndvi}\n")
+    with pytest.raises(ParameterError, match="not valid YAML in line 3: expected ','") as caught:
+        read_region("iburi", regions=tmp_path)
+    assert "\n" not in str(caught.value)

@@ -96,3 +96,9 @@ def test_a_full_disk_is_said_and_leaves_what_was(tmp_path):
         database.execute("INSERT INTO t VALUES (zeroblob(100000))")
     with transaction(path) as database:
         assert database.execute("SELECT a FROM t").fetchall() == [(1,)]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="name another --data"):
+        History(tmp_path / "file" / "small" / "history.sqlite").entries()

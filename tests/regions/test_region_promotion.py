@@ -13,6 +13,7 @@ from landslide_geo.models.bundle import shipped_directory
 from landslide_geo.models.ensemble import EnsembleManifest, is_ensemble, save_ensemble
 from landslide_geo.regions.promotion import in_service, promote, promotions, read_metrics, rollback
 from landslide_geo.regions.region import Region
+from landslide_geo.regions.retraining import is_better
 
 
 @pytest.fixture
@@ -90,6 +91,18 @@ def test_a_record_or_scores_that_cannot_be_read_are_named(region, tmp_path):
     (tmp_path / "bad.json").write_text("[1]")
     with pytest.raises(PromotionError, match="holds no scores"):
         read_metrics(tmp_path / "bad.json")
+
+
+def test_scores_that_are_missing_or_no_numbers_are_not_compared():
+    assert is_better({"f1": 0.6}, {"f1": 0.5}, "f1")
+    assert not is_better({"f1": 0.5}, {"f1": 0.5}, "f1")
+    for candidate, serving, whose in (
+        ({"f1": 0.6}, {"iou": 0.4}, "the model in service"),
+        ({"f1": 0.6}, {"f1": float("nan"), "iou": 0.4}, "the model in service"),
+        ({"f1": float("nan")}, {"f1": 0.5}, "the candidate"),
+    ):
+        with pytest.raises(PromotionError, match=f"metric f1: {whose} has no such score"):
+            is_better(candidate, serving, "f1")
 
 
 def test_from_the_command_line(tmp_path, monkeypatch, capsys, bundle):

@@ -18,12 +18,21 @@ from region_scans import told
 from region_world import acquire, region_on, when
 
 from landslide_geo.cli.main import run
-from landslide_geo.errors import FetchError, LockLostError, ParameterError, RegionBusyError
+from landslide_geo.errors import (
+    BundleError,
+    LockLostError,
+    NoAnswerError,
+    OutputError,
+    ParameterError,
+    RegionBusyError,
+    SourceNotFoundError,
+)
 from landslide_geo.regions.acquisitions import find_new
 from landslide_geo.regions.history import History
 from landslide_geo.regions.inventory import applied_scans, read_running
 from landslide_geo.regions.publishing import publish
 from landslide_geo.regions.run import (
+    Steps,
     apply,
     pending,
     prepare_scene,
@@ -144,13 +153,52 @@ def test_one_that_fails_five_times_is_parked_and_stops_no_other(nights, tmp_path
     ]  # fmt: skip
 
 
+def test_a_scan_that_cannot_be_read_stops_no_other(nights, tmp_path):
+    region = region_on(tmp_path, nights[1])
+    find_new(region, until=until(6))
+    prepare_scene(region, key(5))
+    scan_scene(region, key(5))
+    scanned = region.scans / key(5) / "landslides.gpkg"
+    scanned.write_bytes(scanned.read_bytes()[:20_000])
+    found = run_region(region, until=until(16))
+    assert list(found["done"]) == [key(15)]
+    assert "remove the folder" in found["failed"][key(5)] and applied_scans(region.inventory) == [key(15)]
+    shutil.rmtree(scanned.parent)
+    assert list(run_region(region, until=until(16))["done"]) == [key(5)]
+
+
 def test_a_catalogue_that_does_not_answer_is_nobodys_failure(nights, tmp_path):
     region = region_on(tmp_path, nights[0])
     run_region(region, until=until(4))
     silent = region_on(tmp_path, "http://127.0.0.1:9/")
-    with pytest.raises(FetchError):
+    with pytest.raises(NoAnswerError):
         run_region(silent, until=until(6))
-    assert [entry.failures for entry in History(region.history).entries()] == [0]
+    # It may also fall silent after the search, and the history may be held by another program meanwhile.
+    find_new(region, until=until(6))
+    with pytest.raises(NoAnswerError):
+        run_region(silent, until=until(6), steps=Steps(find=lambda **given: []))
+    held = OutputError("history.sqlite: another program has held it for 60 s")
+    held.__cause__ = sqlite3.OperationalError("database is locked")
+    with pytest.raises(OutputError, match="held it"):
+        settle(region, key(5), held)
+    assert [entry.failures for entry in History(region.history).entries()] == [0, 0]
+
+
+def test_a_clock_that_was_wrong_at_the_first_search_hides_nothing_when_it_is_right(nights, tmp_path):
+    region = region_on(tmp_path, nights[1])
+    assert find_new(region, until=until(3650)) == [], "it was ahead by years"
+    assert find_new(region, until=until(16)) == [key(day) for day in (0, 5, 10, 15)]
+    assert find_new(region, until=until(-3650)) == [], "put back, it finds nothing, and forgets nothing"
+    assert pending(region) == [key(day) for day in (0, 5, 10, 15)]
+
+
+def test_a_model_or_elevation_that_is_gone_is_nobodys_failure(tmp_path):
+    # It is looked at before the catalogue is asked.
+    for changes, error in (({"scan": {"model": "gone"}}, BundleError), ({"dem": "gone.tif"}, SourceNotFoundError)):
+        region = region_on(tmp_path, "http://127.0.0.1:9/", **changes)
+        with pytest.raises(error, match="no such"):
+            run_region(region)
+        assert History(region.history).entries() == []
 
 
 def test_a_full_disk_ends_the_night_and_parks_nothing(nights, tmp_path, monkeypatch):
@@ -162,12 +210,12 @@ def test_a_full_disk_ends_the_night_and_parks_nothing(nights, tmp_path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "copyfile", full)
         patch.setattr(Path, "replace", full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OutputError, match=r"disk is full .*No space left"):
             run_region(region, until=until(6))
     with monkeypatch.context() as patch:
         # Libraries have names of their own for a disk without any space left.
         patch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**9, 10**9, 0))
-        with pytest.raises(ValueError, match="strip 3"):
+        with pytest.raises(OutputError, match=r"disk is full \(strip 3"):
             settle(region, key(5), ValueError("strip 3 cannot be written"))
     entries = {entry.key: entry for entry in History(region.history).entries()}
     assert (entries[key(5)].state, entries[key(5)].failures) == ("new", 0)

@@ -18,7 +18,7 @@ from pystac_client.stac_api_io import StacApiIO
 from shapely.geometry.base import BaseGeometry
 from urllib3 import Retry
 
-from landslide_geo.errors import FetchError
+from landslide_geo.errors import NoAnswerError
 from landslide_geo.scene.stac.catalogues import Catalogue
 from landslide_geo.scene.stac.region import Region, unwrapped
 
@@ -75,7 +75,7 @@ def open_catalogue(catalogue: Catalogue) -> pystac_client.Client:
     """Connect to a STAC API, with retries.
 
     Raises:
-        FetchError: it does not answer, or not as a STAC API.
+        NoAnswerError: it does not answer, or not as a STAC API.
     """
     retry = Retry(
         total=_RETRIES,
@@ -94,7 +94,7 @@ def collections_of(client: pystac_client.Client, catalogue: Catalogue) -> dict[s
     """The collections of a catalogue, by name.
 
     Raises:
-        FetchError: it does not answer.
+        NoAnswerError: it does not answer.
     """
     try:
         return {collection.id: collection for collection in client.get_collections()}
@@ -122,7 +122,7 @@ def search(
         dates: first and last moment, aware; None for items that have no date that matters, such as elevation models.
 
     Raises:
-        FetchError: it does not answer.
+        NoAnswerError: it does not answer.
     """
     found: dict[str, pystac.Item] = {}
     try:
@@ -223,9 +223,9 @@ def _footprint(items: Sequence[pystac.Item]) -> BaseGeometry:
     return shapely.union_all(shapes)
 
 
-def _unanswered(catalogue: Catalogue, error: Exception) -> FetchError:
+def _unanswered(catalogue: Catalogue, error: Exception) -> NoAnswerError:
     code = getattr(error, "status_code", None)
     told = f"HTTP {code}" if code else type(error).__name__
-    return FetchError(
+    return NoAnswerError(
         f"{catalogue.url}: does not answer as a STAC API ({told}); check --stac and the network, and run again"
     )
