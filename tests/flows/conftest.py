@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prefect_server():
     """A real Prefect server with a database of its own, for flows that this process runs."""
     pytest.importorskip("prefect", reason="the extra 'flows' is not installed")
