@@ -136,19 +136,27 @@ def _share_on(shapes: Shapes, ground: Shapes) -> NDArray[np.float64]:
 
 def _names(rest: gpd.GeoDataFrame, plain: gpd.GeoDataFrame, known: dict[int, int], taken: set[str]) -> list[str]:
     """Identifiers of outlines of the new scan: the earlier one's, or their own; another where that is taken."""
-    used = taken | {plain["landslide_id"].iloc[j] for j in known.values()}
-    names = []
-    for i, own in enumerate(rest["landslide_id"]):
-        if i in known:
-            names.append(plain["landslide_id"].iloc[known[i]])
-            continue
+    inherited = {i: plain["landslide_id"].iloc[j] for i, j in known.items()}
+    own = [name for i, name in enumerate(rest["landslide_id"]) if i not in known]
+    names = iter(different(own, taken | set(inherited.values())))
+    return [inherited[i] if i in known else next(names) for i in range(len(rest))]
+
+
+def different(names: list[str], taken: set[str]) -> list[str]:
+    """Identifiers that nobody has: the same scene and place may have held a landslide that a review drew otherwise.
+
+    Args:
+        names: as they are, in order.
+        taken: by others; those that are given out join them.
+    """
+    found = []
+    for own in names:
         name = own
-        while name in used:
-            # Same scene and place as one that was drawn otherwise in review.
+        while name in taken:
             name = str(uuid.uuid5(ID_NAMESPACE, f"again|{name}"))
-        used.add(name)
-        names.append(name)
-    return names
+        taken.add(name)
+        found.append(name)
+    return found
 
 
 def _detected(frame: gpd.GeoDataFrame, first: pd.DataFrame, then: pd.DataFrame) -> gpd.GeoDataFrame:

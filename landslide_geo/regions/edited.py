@@ -13,12 +13,12 @@ import shapely
 
 from landslide_geo.inventory import schema
 from landslide_geo.inventory.edits import multi
+from landslide_geo.inventory.inherit import different
 from landslide_geo.inventory.review import review
 from landslide_geo.inventory.traced import TRACED, was_edited
 from landslide_geo.regions import features
 from landslide_geo.regions.features import Table
 from landslide_geo.regions.fields import HISTORY, LANDSLIDES
-from landslide_geo.regions.merging import different
 
 _POLYGONS: Final = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 

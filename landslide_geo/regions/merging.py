@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 
 from landslide_geo.inventory import schema
 from landslide_geo.inventory.compare import SEEN, SHARED
-from landslide_geo.inventory.inherit import MAPPED, SAME_IOU, matches
-from landslide_geo.inventory.layers import ID_NAMESPACE, Inventory
+from landslide_geo.inventory.inherit import MAPPED, SAME_IOU, different, matches
+from landslide_geo.inventory.layers import Inventory
 from landslide_geo.inventory.overlap import Shapes, covered, overlapping
 from landslide_geo.regions.fields import HISTORY, LANDSLIDES, status_of
 
@@ -225,18 +224,6 @@ def _joining(new: Shapes, old: Shapes) -> list[tuple[int, int, float]]:
     least = np.minimum(shapely.area(new)[pairs.mapped], shapely.area(old)[pairs.reference])
     there: NDArray[np.intp] = np.flatnonzero(pairs.shared >= SHARED * least)
     return [(int(pairs.mapped[k]), int(pairs.reference[k]), float(pairs.shared[k])) for k in there]
-
-
-def different(names: list[str], taken: set[str]) -> list[str]:
-    """Identifiers that nobody has: the same place may have held a landslide of the same scene before a review."""
-    found = []
-    for own in names:
-        name = own
-        while name in taken:
-            name = str(uuid.uuid5(ID_NAMESPACE, f"again|{name}"))
-        taken.add(name)
-        found.append(name)
-    return found
 
 
 def _joined(frames: list[gpd.GeoDataFrame], crs: Any) -> gpd.GeoDataFrame:

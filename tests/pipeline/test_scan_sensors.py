@@ -11,7 +11,7 @@ import pytest
 import rasterio
 import shapely
 import torch
-from rasterio.transform import from_origin
+from named_raster import write_named
 
 from landslide_geo import scan
 from landslide_geo.chips.split import Split
@@ -56,16 +56,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bundle(tmp_path_factory.mktemp("models") / "fpn")
 
 
-def write(path: Path, names: tuple[str, ...], values: np.ndarray) -> Path:
-    with rasterio.open(
-        path, "w", driver="GTiff", height=SIDE, width=SIDE, count=len(names), dtype="float32", crs="EPSG:32652",
-        transform=from_origin(400_000, 4_000_000, 10, 10), nodata=np.nan,
-    ) as target:  # fmt: skip
-        target.write(values.astype(np.float32))
-        target.descriptions = names
-    return path
-
-
 @pytest.fixture(scope="module")
 def values() -> np.ndarray:
     """(12, y, x) of one place."""
@@ -74,7 +64,7 @@ def values() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def scene(values: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(tmp_path_factory.mktemp("scene") / "scene.tif", BANDS, values)
+    return write_named(tmp_path_factory.mktemp("scene") / "scene.tif", BANDS, values)
 
 
 def params(model: Path, **more) -> ScanParams:
@@ -138,10 +128,10 @@ def test_polygons_follow_its_squares_inside_the_scene(finished: Path) -> None:
 def test_a_scene_may_lack_a_sensor(lacking: tuple[str, ...], values: np.ndarray, model: Path, tmp_path: Path) -> None:
     kept = tuple(name for name in BANDS if name not in lacking)
     places = [BANDS.index(name) for name in kept]
-    scan(write(tmp_path / "some.tif", kept, values[places]), tmp_path / "some", params=params(model))
+    scan(write_named(tmp_path / "some.tif", kept, values[places]), tmp_path / "some", params=params(model))
     emptied = values.copy()
     emptied[[BANDS.index(name) for name in lacking]] = np.nan
-    scan(write(tmp_path / "empty.tif", BANDS, emptied), tmp_path / "empty", params=params(model))
+    scan(write_named(tmp_path / "empty.tif", BANDS, emptied), tmp_path / "empty", params=params(model))
     some, empty = (read(tmp_path / f"{name}/probability.tif") for name in ("some", "empty"))
     assert np.isfinite(some).all()
     np.testing.assert_allclose(some, empty, atol=1e-5, err_msg="not there, or there and empty, is the same")
@@ -153,19 +143,19 @@ def test_under_clouds_radar_still_maps(values: np.ndarray, model: Path, tmp_path
     cloudy = values.copy()
     cloudy[:4, :, :120] = 9_000
     out = tmp_path / "out"
-    scan(write(tmp_path / "cloudy.tif", BANDS, cloudy), out, params=params(model))
+    scan(write_named(tmp_path / "cloudy.tif", BANDS, cloudy), out, params=params(model))
     assert not is_valid(read(out / "review/visibility.tif")[:, 20:100]).any(), "the optical sensor sees no ground there"
     assert np.isfinite(read(out / "probability.tif")).all()
 
 
 def test_a_network_that_needs_all_says_what_is_missing(values: np.ndarray, tmp_path: Path) -> None:
     stern = bundle(tmp_path / "stern", dropout=0.0)
-    path = write(tmp_path / "some.tif", OPTICAL, values[:4])
+    path = write_named(tmp_path / "some.tif", OPTICAL, values[:4])
     with pytest.raises(MissingBandError, match="needs band vv_desc"):
         scan(path, tmp_path / "out", params=params(stern))
     easy = bundle(tmp_path / "easy")
     with pytest.raises(MissingBandError, match="needs band"):
-        scan(write(tmp_path / "half.tif", BANDS[1:4], values[1:4]), tmp_path / "out", params=params(easy))
+        scan(write_named(tmp_path / "half.tif", BANDS[1:4], values[1:4]), tmp_path / "out", params=params(easy))
     assert not (tmp_path / "out").exists()
 
 
@@ -175,7 +165,7 @@ def test_values_are_turned_into_the_units_of_training(
     reflectance = values.copy()
     reflectance[:4] /= 10_000
     threshold = json.loads((finished / "scan.json").read_text())["parameters"]["threshold"]
-    scan(write(tmp_path / "scene.tif", BANDS, reflectance), tmp_path / "out", params=params(model).model_copy(
+    scan(write_named(tmp_path / "scene.tif", BANDS, reflectance), tmp_path / "out", params=params(model).model_copy(
         update={"threshold": threshold}))  # fmt: skip
     np.testing.assert_allclose(read(tmp_path / "out/probability.tif"), read(finished / "probability.tif"), atol=1e-4)
 
@@ -195,7 +185,7 @@ def test_a_unit_that_cannot_be_had_is_refused(scene: Path, tmp_path: Path, model
 
 def test_the_gate_of_a_network_that_outlines_works_without_radar_too(values: np.ndarray, tmp_path: Path) -> None:
     made = bundle(tmp_path / "fusion", "fusion_unet", encoder="tu-resnet10t", decoder_channels=[16, 8, 8, 8, 8])
-    scan(write(tmp_path / "some.tif", OPTICAL, values[:4]), tmp_path / "out", params=params(made))
+    scan(write_named(tmp_path / "some.tif", OPTICAL, values[:4]), tmp_path / "out", params=params(made))
     with rasterio.open(tmp_path / "out/probability.tif") as source:
         assert source.res == (10, 10)
         assert np.isfinite(source.read(1)).all()
@@ -206,8 +196,8 @@ def test_elevation_sees_nothing_and_may_come_from_the_dem(values: np.ndarray, tm
     sensors = (BANDS[:4], ("vv_desc", "vh_desc"))
     half = values.copy()
     half[:, :60] = np.nan
-    path = write(tmp_path / "some.tif", BANDS[:6], half[:6])
-    dem = write(tmp_path / "dem.tif", ("elevation",), np.full((1, SIDE, SIDE), 100.0))
+    path = write_named(tmp_path / "some.tif", BANDS[:6], half[:6])
+    dem = write_named(tmp_path / "dem.tif", ("elevation",), np.full((1, SIDE, SIDE), 100.0))
     scene = open_scene([path], dem=dem)
     sight = Sight.of(scene, bands, sensors, by="it")
     assert sight.bands == bands[:-1]
@@ -219,7 +209,7 @@ def test_elevation_sees_nothing_and_may_come_from_the_dem(values: np.ndarray, tm
     assert set(np.unique(read[-1][60:])) <= {0.0, 1.0}
     with pytest.raises(MissingBandError, match="needs band elevation"):
         Sight.of(open_scene([path]), bands, sensors, by="it")
-    other = write(tmp_path / "swir.tif", ("swir16",), values[:1])
+    other = write_named(tmp_path / "swir.tif", ("swir16",), values[:1])
     with pytest.raises(MissingBandError, match="needs band red"):
         Sight.of(open_scene([other], dem=dem), bands, sensors, by="it")
 
@@ -232,9 +222,11 @@ def test_cloud_masks_are_made_of_red(values: np.ndarray, tmp_path: Path) -> None
     for name, scale in (("numbers", 1), ("reflectance", 1e-4)):
         seen = cloudy.copy()
         seen[:4] *= scale
-        scene = open_scene([write(tmp_path / f"{name}.tif", BANDS, seen)])
+        scene = open_scene([write_named(tmp_path / f"{name}.tif", BANDS, seen)])
         read, _ = SensorSource(scene, Sight.of(scene, bands, (OPTICAL, *radar), by="it")).read(scene.extent)
         np.testing.assert_array_equal(read[-1, :, :120], 1)
         assert read[-1, :, 130:].mean() < 0.1
-    blind = Sight.of(open_scene([write(tmp_path / "radar.tif", RADAR, values[4:])]), bands, (OPTICAL, *radar), by="it")
+    blind = Sight.of(
+        open_scene([write_named(tmp_path / "radar.tif", RADAR, values[4:])]), bands, (OPTICAL, *radar), by="it"
+    )
     assert blind.missing == (*OPTICAL, "cloud_mask")

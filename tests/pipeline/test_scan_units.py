@@ -12,6 +12,7 @@ import pytest
 import rasterio
 import torch
 import xarray as xr
+from named_raster import write_named
 from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 
@@ -55,16 +56,6 @@ def ground() -> np.ndarray:
     values[13] = 900 + 0.4 * x + 0.2 * y  # slopes of a plane follow from it
     values[12] = np.degrees(np.arctan(np.hypot(0.4, 0.2)))
     return values
-
-
-def written(path: Path, names: tuple[str, ...], values: np.ndarray) -> Path:
-    with rasterio.open(
-        path, "w", driver="GTiff", height=SIDE, width=SIDE, count=len(names), dtype="float32", crs="EPSG:32652",
-        transform=from_origin(400_000, 4_000_000, 10, 10), nodata=np.nan,
-    ) as target:  # fmt: skip
-        target.write(values.astype(np.float32))
-        target.descriptions = names
-    return path
 
 
 def bundle(out: Path) -> Path:
@@ -121,9 +112,9 @@ def test_it_scans_scenes_of_reflectance(ground, model, tmp_path, scale, terrain)
 
     values = ground.copy()
     values[:12] *= scale
-    dem = written(tmp_path / "dem.tif", ("elevation",), values[13:])
+    dem = write_named(tmp_path / "dem.tif", ("elevation",), values[13:])
     bands = BANDS if terrain == "bands" else BANDS[:12]
-    scene = written(tmp_path / "scene.tif", bands, values[: len(bands)])
+    scene = write_named(tmp_path / "scene.tif", bands, values[: len(bands)])
     found = {}
     for name, one in (("ratios", model), ("numbers", restated(model, tmp_path / "plain", plain))):
         scan(scene, tmp_path / name, dem=dem, params=params(one))
@@ -143,7 +134,7 @@ def test_locally_normalised_models_of_ratios_scan_too(ground, tmp_path) -> None:
             band["unit"] = RATIO
 
     rule = restated(SHIPPED, tmp_path / "rule", of_ratios)
-    scene = written(tmp_path / "scene.tif", BANDS[1:4], ground[1:4])
+    scene = write_named(tmp_path / "scene.tif", BANDS[1:4], ground[1:4])
     for name, one in (("ratios", rule), ("shipped", SHIPPED)):
         scan(scene, tmp_path / name, params=params(one))
     expected = read(tmp_path / "shipped/probability.tif")
@@ -169,7 +160,7 @@ def test_pictures_are_no_ratios(ground, model, tmp_path) -> None:
     ) as target:  # fmt: skip
         target.write(np.clip(ground[:12] / 20, 1, 255).astype(np.uint8))
         target.descriptions = BANDS[:12]
-    dem = written(tmp_path / "dem.tif", ("elevation",), ground[13:])
+    dem = write_named(tmp_path / "dem.tif", ("elevation",), ground[13:])
     with pytest.raises(ParameterError, match="in Landslide4Sense ratio, the scene holds 8-bit pictures"):
         scan(tmp_path / "scene.tif", tmp_path / "out", dem=dem, params=params(model))
     assert not (tmp_path / "out").exists()
