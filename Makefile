@@ -33,7 +33,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (a few minutes the first time) …"
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable '.[train,flows,onnx,postgis,l1c,dev]'
+		--editable '.[train,flows,onnx,postgis,l1c,app,docs,dev]'
 	@touch $@
 
 demo: $(STAMP)
