@@ -37,6 +37,7 @@ from landslide_geo.cli import (
     train,
     vectorize,
 )
+from landslide_geo.cli import app as page
 from landslide_geo.errors import LandslideError
 from landslide_geo.version import __version__
 
@@ -94,6 +95,7 @@ for name, function in (
     ("evaluate", evaluate.evaluate),
     ("explain", explain.explain),
     ("predict-chips", predict_chips.predict_chips),
+    ("app", page.app),
     ("demo", demo.demo),
     ("doctor", doctor.doctor),
 ):

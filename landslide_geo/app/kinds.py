@@ -1,0 +1,125 @@
+"""What a file is, told by its first bytes before any library opens it."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+import rasterio
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from landslide_geo.errors import ParameterError, UnreadableRasterError
+
+#: Pixels that an uploaded raster may have: a few declared bytes must not stand for days of work.
+MOST_PIXELS: Final = 40_000**2
+#: Bytes of an uploaded area of interest.
+MOST_OUTLINE: Final = 20 * 2**20
+
+
+class Kind(Enum):
+    """Kinds of files that can be uploaded; the values are what people call them."""
+
+    TIFF = "GeoTIFF"
+    PNG = "PNG"
+    JPEG = "JPEG"
+    HDF5 = "HDF5"
+    GEOJSON = "GeoJSON"
+
+
+_SUFFIXES: Final = {
+    ".tif": Kind.TIFF, ".tiff": Kind.TIFF, ".png": Kind.PNG, ".jpg": Kind.JPEG, ".jpeg": Kind.JPEG, ".h5": Kind.HDF5,
+    ".hdf5": Kind.HDF5, ".geojson": Kind.GEOJSON, ".json": Kind.GEOJSON,
+}  # fmt: skip
+_BEGINNINGS: Final = {
+    # Classic and BigTIFF, either byte order.
+    Kind.TIFF: (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    Kind.PNG: (b"\x89PNG\r\n\x1a\n",),
+    Kind.JPEG: (b"\xff\xd8\xff",),
+    Kind.HDF5: (b"\x89HDF\r\n\x1a\n",),
+}
+
+
+def kind_of_name(name: str, allowed: tuple[Kind, ...] = tuple(Kind)) -> Kind:
+    """The kind that a file's name stands for.
+
+    Raises:
+        ParameterError: it is not one of those allowed.
+    """
+    kind = _SUFFIXES.get(Path(name).suffix.lower())
+    if kind is None or kind not in allowed:
+        endings = ", ".join(suffix for suffix, of in _SUFFIXES.items() if of in allowed)
+        raise ParameterError(f"{name}: this kind of file is not taken; give one of {endings}")
+    return kind
+
+
+def check_content(path: Path, name: str, kind: Kind) -> None:
+    """Check that a file is what its name says, and safe to be opened.
+
+    Args:
+        path: of the file.
+        name: the user's name of it, for messages.
+        kind: by its name.
+
+    Raises:
+        UnreadableRasterError: it is something else, or broken.
+        ParameterError: it is too large, or refers to other files.
+    """
+    if kind is Kind.GEOJSON:
+        outline_of(path, name)
+        return
+    with path.open("rb") as file:
+        head = file.read(16)
+    if not head.startswith(_BEGINNINGS[kind]):
+        raise UnreadableRasterError(f"{name}: is not a {kind.value} file, whatever its name says; {_seems(head)}")
+    if kind is Kind.TIFF:
+        _check_raster(path, name)
+
+
+def outline_of(path: Path, name: str) -> dict[str, Any]:
+    """The content of a GeoJSON file.
+
+    Raises:
+        ParameterError: it is none, or too large.
+    """
+    if path.stat().st_size > MOST_OUTLINE:
+        raise ParameterError(f"{name}: an area of interest of more than {MOST_OUTLINE >> 20} MB; simplify it")
+    try:
+        content = json.loads(path.read_bytes())
+        if content["type"] not in ("FeatureCollection", "Feature", "Polygon", "MultiPolygon"):
+            raise ValueError(content["type"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ParameterError(f"{name}: is not GeoJSON with polygons; export it as GeoJSON (EPSG:4326)") from None
+    result: dict[str, Any] = content
+    return result
+
+
+def _check_raster(path: Path, name: str) -> None:
+    """Open a TIFF as nothing but a TIFF."""
+    try:
+        with rasterio.open(path, driver="GTiff") as dataset:
+            if dataset.width * dataset.height > MOST_PIXELS:
+                raise ParameterError(
+                    f"{name}: {dataset.width:,} × {dataset.height:,} pixels are too many for the page; scan it with "
+                    "landslide scan"
+                )
+            # A geolocation array is read from whatever file, or address, its metadata name.
+            if dataset.tags(ns="GEOLOCATION"):
+                raise ParameterError(
+                    f"{name}: takes its georeference from other files; warp it first, e.g. with gdalwarp"
+                )
+            dataset.read(1, window=Window(0, 0, 1, 1))
+    except RasterioError as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0].replace(str(path), name)
+        raise UnreadableRasterError(f"{name}: cannot be read as a GeoTIFF ({reason}); export it again") from None
+
+
+def _seems(head: bytes) -> str:
+    if not head:
+        return "it is empty"
+    kinds = [kind.value for kind, beginnings in _BEGINNINGS.items() if head.startswith(beginnings)]
+    if kinds:
+        return f"it is {kinds[0]}"
+    return "it is text" if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head) else "export it again"

@@ -1,0 +1,159 @@
+"""The application: interface, pages and the patch page under one roof, with the rules that keep it to one machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from landslide_geo.app.folder import AppFolder
+from landslide_geo.app.jobs import Jobs
+from landslide_geo.app.routes import router
+from landslide_geo.app.uploads import Uploads, UploadTooLargeError
+from landslide_geo.errors import LandslideError, SourceNotFoundError
+from landslide_geo.version import __version__
+
+LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
+#: Nothing is loaded from elsewhere. MapLibre makes pictures of tiles (blob:), the library of the patch page builds
+#: styles and small functions while it runs.
+_POLICY: Final = (
+    "default-src 'self'; img-src 'self' blob: data:; worker-src 'self' blob:; connect-src 'self'; "
+    "style-src 'self' 'unsafe-inline'; frame-ancestors 'self'; form-action 'self'; base-uri 'self'; object-src 'none'"
+)
+_PATCH_POLICY: Final = (
+    _POLICY + "; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; font-src 'self' data:; media-src 'self' blob:"
+)
+PATCH: Final = "/patch"
+_CHANGING: Final = ("POST", "PUT", "PATCH", "DELETE")
+
+
+def create_app(
+    work: Path,
+    *,
+    max_upload_mb: int = 1024,
+    hosts: tuple[str, ...] = LOOPBACK,
+    stac: str | None = None,
+    mirror: Path | None = None,
+    patch: bool = True,
+) -> FastAPI:
+    """The web page of a work folder.
+
+    Args:
+        work: the folder that is read and written; made where it is missing.
+        max_upload_mb: of one file, in megabytes (10⁶ bytes).
+        hosts: names by which browsers may call it; another site's name that was made to point here is refused.
+        stac: address of the catalogue that new scenes come from; none: the default one.
+        mirror: folder with copies of sample scenes.
+        patch: with the page to try a patch on, which takes seconds to build.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    folder = AppFolder(work)
+    uploads = Uploads(folder.uploads, most_bytes=max_upload_mb * 10**6)
+    jobs = Jobs(folder, uploads, stac=stac, mirror=mirror)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        jobs.close()
+
+    app = FastAPI(title="landslide-geo", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.add_exception_handler(LandslideError, _mendable)
+    app.add_exception_handler(RequestValidationError, _misunderstood)
+    app.add_exception_handler(HTTPException, _plain_error)
+    app.add_middleware(_Guard)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    app.include_router(router(folder, uploads, jobs))
+
+    @app.get("/", include_in_schema=False)
+    def home() -> RedirectResponse:
+        return RedirectResponse("/map/")
+
+    pages = str(resources.files("landslide_geo.app") / "static")
+
+    @app.get("/favicon.ico", include_in_schema=False)
+    def icon() -> FileResponse:
+        return FileResponse(f"{pages}/icon.svg", media_type="image/svg+xml")
+
+    app.mount("/map", StaticFiles(directory=pages, html=True), name="pages")
+    if patch:
+        _mount_patch(app, folder, max_upload_mb=max_upload_mb, mirror=mirror)
+    return app
+
+
+def _mount_patch(app: FastAPI, folder: AppFolder, *, max_upload_mb: int, mirror: Path | None) -> None:
+    # Both are read when the library is imported: it must tell nobody of its use, and keep files in the work folder.
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_TEMP_DIR"] = str(folder.scratch / "patch")
+    import gradio
+
+    from landslide_geo.app.patch_page import HEAD, STYLE, THEME, build
+
+    gradio.mount_gradio_app(
+        app, build(folder, mirror=mirror), path=PATCH, max_file_size=max_upload_mb * 10**6, show_error=True,
+        footer_links=[], theme=THEME(), css=STYLE, head=HEAD, enable_monitoring=False, pwa=False,
+        run_history=False,
+    )  # fmt: skip
+
+
+class _Guard:
+    """Refuses what another site's page makes a browser send, and tells browsers to load nothing from elsewhere."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        sent, path = Headers(scope=scope), scope["path"]
+        origin = sent.get("origin")
+        if scope["method"] in _CHANGING and origin is not None and origin != f"{scope['scheme']}://{sent.get('host')}":
+            refusal = JSONResponse({"error": "refused: the request comes from another site"}, status_code=403)
+            await refusal(scope, receive, send)
+            return
+        patch = path.startswith(PATCH)
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("Content-Security-Policy", _PATCH_POLICY if patch else _POLICY)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Referrer-Policy", "no-referrer")
+                if not patch and not path.startswith("/map/vendor/"):
+                    headers.setdefault("Cache-Control", "no-cache")
+            await send(message)
+
+        await self._app(scope, receive, guarded)
+
+
+async def _mendable(request: Request, error: Exception) -> JSONResponse:
+    status = 413 if isinstance(error, UploadTooLargeError) else 404 if isinstance(error, SourceNotFoundError) else 422
+    headers = {"Connection": "close"} if status == 413 else None  # the rest of the file is not read
+    return JSONResponse({"error": " ".join(str(error).split())}, status_code=status, headers=headers)
+
+
+async def _misunderstood(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    told = "; ".join(
+        f"{'.'.join(str(part) for part in one['loc'][1:]) or one['loc'][0]}: {one['msg']}" for one in error.errors()
+    )
+    return JSONResponse({"error": told}, status_code=422)
+
+
+async def _plain_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": str(error.detail)}, status_code=error.status_code)
