@@ -238,10 +238,17 @@ class Jobs:
             if "result" in last:
                 return State.FINISHED, None
             if "error" in last:
-                return State.FAILED, str(last["error"])
+                return State.FAILED, self._in_their_words(job, str(last["error"]))
             said.seek(0)
             lines = said.read().strip().splitlines()
             return State.FAILED, f"the scan's process ended ({lines[-1] if lines else process.returncode})"
+
+    def _in_their_words(self, job: Job, text: str) -> str:
+        """Files as the user named them, instead of where they lie."""
+        text = text.replace(str(self._area(job.id)), "the area")
+        for upload in self._uploads.all():
+            text = text.replace(str(upload.path), upload.name)
+        return text
 
     @staticmethod
     def _listen(job: Job, answers: IO[str]) -> dict[str, Any]:

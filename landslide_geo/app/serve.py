@@ -73,6 +73,7 @@ def _bound(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen()  # a browser that comes early waits
     except socket.gaierror:
         raise ParameterError(f"host {host!r}: no such address here; leave out --host for this machine alone") from None
     except OSError as error:

@@ -1,0 +1,118 @@
+"""Scans in the background: real processes that are cancelled, taken up again, and outlive nothing."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from landslide_geo import scan
+from landslide_geo.app.folder import AppFolder
+from landslide_geo.app.jobs import Job, Jobs, State
+from landslide_geo.app.orders import Order
+from landslide_geo.app.uploads import Uploads
+from landslide_geo.config import ScanParams
+from landslide_geo.errors import ParameterError, SourceNotFoundError
+from landslide_geo.simulate import SimulatedScene
+
+
+def _wait(until: Callable[[], Any], seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, simulated: SimulatedScene) -> AppFolder:
+    folder = AppFolder(tmp_path / "work")
+    for source in (*(each for each in simulated.sources if each.split("=")[0] in ("red", "green", "blue")),
+                   f"dem={simulated.dem}"):  # fmt: skip
+        name, path = source.split("=")
+        (folder.uploads / name).mkdir()
+        shutil.copy(path, folder.uploads / name / f"{name}.tif")
+    return folder
+
+
+@pytest.fixture
+def jobs(folder: AppFolder) -> Iterator[Jobs]:
+    made = Jobs(folder, Uploads(folder.uploads, most_bytes=10**9))
+    yield made
+    made.close()
+
+
+def _order(**more: Any) -> Order:
+    files = {"kind": "files", "bands": {"red": "red", "green": "green", "blue": "blue"}, "dem": "dem"}
+    return Order.model_validate({"source": files, "name": "Mine"} | more)
+
+
+def _workers() -> list[psutil.Process]:
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if "landslide_geo.app.worker" in " ".join(child.cmdline())]
+
+
+def test_a_cancelled_scan_goes_on_to_what_landslide_scan_makes(folder: AppFolder, jobs: Jobs, tmp_path: Path) -> None:
+    job = jobs.start(_order())
+    _wait(lambda: job.state is State.RUNNING and _workers())
+    waiting = jobs.start(_order(name="Another"))
+    jobs.cancel(waiting.id)
+    assert waiting.state is State.CANCELLED
+    jobs.cancel(job.id)
+    _wait(lambda: not _workers())
+    assert job.state is State.CANCELLED and job.id not in folder.finished()
+    heard = []
+    hear = job.hear
+    job.hear = lambda message: (heard.append(message), hear(message))  # type: ignore[method-assign,func-returns-value]
+    jobs.resume(job.id)
+    _wait(lambda: job.state not in (State.QUEUED, State.RUNNING))
+    assert (job.state, job.error) == (State.FINISHED, None)
+    assert job.total > 0 and job.done == job.total
+    assert any("stage" in message for message in heard)
+    with pytest.raises(ParameterError, match="only what was stopped"):
+        jobs.resume(job.id)
+    files = [f"{name}={folder.uploads}/{name}/{name}.tif" for name in ("red", "green", "blue")]
+    scan(files, tmp_path / "direct", dem=folder.uploads / "dem" / "dem.tif", params=ScanParams(), name="Mine")
+    made = folder.scan(job.id) / "probability.tif"
+    assert made.read_bytes() == (tmp_path / "direct" / "probability.tif").read_bytes()
+
+
+def test_what_the_user_can_mend_is_told_in_one_line(folder: AppFolder, jobs: Jobs) -> None:
+    far = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}
+    job = jobs.start(_order(aoi=far))
+    _wait(lambda: job.state not in (State.QUEUED, State.RUNNING))
+    assert job.state is State.FAILED
+    assert job.error == "the area: lies outside the scene; check that area and scene are of the same place"
+    with pytest.raises(SourceNotFoundError):
+        jobs.get("other")
+
+
+def test_the_end_of_the_page_ends_its_scans_and_the_next_page_offers_them(folder: AppFolder) -> None:
+    uploads = Uploads(folder.uploads, most_bytes=10**9)
+    first = Jobs(folder, uploads)
+    job = first.start(_order())
+    _wait(lambda: job.state is State.RUNNING and _workers())
+    first.close()
+    _wait(lambda: not _workers())
+    second = Jobs(folder, uploads)
+    try:
+        found = second.get(job.id)
+        assert found.state is State.INTERRUPTED and found.order == job.order
+    finally:
+        second.close()
+
+
+def test_time_left_follows_from_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = Job("x", _order())
+    now = iter([100.0, 110.0, 120.0])
+    monkeypatch.setattr("landslide_geo.app.jobs.time.monotonic", lambda: next(now))
+    job.hear({"done": 20, "total": 100})
+    assert job.seconds_left is None  # what was taken up tells no rate
+    job.hear({"done": 40, "total": 100})
+    assert job.seconds_left == pytest.approx(30)
+    job.hear({"done": 100, "total": 100})
+    assert job.seconds_left == 0 and job.stage.startswith("outlining")

@@ -1,0 +1,78 @@
+"""Uploads are counted while they come; what is refused leaves nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+from landslide_geo.app.uploads import Upload, Uploads, UploadTooLargeError
+from landslide_geo.errors import LandslideError, ParameterError, SourceNotFoundError, UnreadableRasterError
+
+
+def _tiff(path: Path, *names: str) -> bytes:
+    with rasterio.open(path, "w", driver="GTiff", width=8, height=6, count=max(len(names), 1), dtype="uint16",
+                       crs="EPSG:32633", transform=from_origin(5e5, 5e6, 10, 10)) as dataset:  # fmt: skip
+        dataset.write(np.ones((dataset.count, 6, 8), np.uint16))
+        for index, name in enumerate(names, start=1):
+            dataset.set_band_description(index, name)
+    return path.read_bytes()
+
+
+def _received(uploads: Uploads, name: str, content: bytes, declared: int | None = None) -> Upload:
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), 100):
+            yield content[start : start + 100]
+
+    return asyncio.run(uploads.receive(name, chunks(), declared=declared))
+
+
+def test_a_file_comes_and_is_described(tmp_path: Path) -> None:
+    (tmp_path / "up").mkdir()
+    uploads = Uploads(tmp_path / "up", most_bytes=10**6)
+    named = _received(uploads, "scene.tif", _tiff(tmp_path / "a.tif", "B04", "green", "pre_red"))
+    assert named.to_json()["bands"] == ["red", "green", "pre_red"]
+    single = _received(uploads, "../../T54_20180911_B08.tif", _tiff(tmp_path / "b.tif"))
+    told = single.to_json()
+    assert (told["name"], told["suggested"], told["width"], told["height"]) == ("T54_20180911_B08.tif", "nir", 8, 6)
+    assert uploads.get(single.id) == single
+    uploads.remove(single.id)
+    with pytest.raises(SourceNotFoundError):
+        uploads.get(single.id)
+    assert uploads.all() == [named]
+
+
+@pytest.mark.parametrize("declared", [None, 5000])
+def test_too_many_bytes_are_refused_whether_they_are_declared_or_not(tmp_path: Path, declared: int | None) -> None:
+    uploads = Uploads(tmp_path, most_bytes=1000)
+    with pytest.raises(UploadTooLargeError, match=r"scene\.tif: 0 MB, and an upload may have 0 MB at most"):
+        _received(uploads, "scene.tif", b"II*\0" + bytes(5000), declared)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("notes.tif", b"text", UnreadableRasterError),
+        ("a.vrt", b"<VRT/>", ParameterError),
+        ("a.geojson", b"[", ParameterError),
+    ],
+)
+def test_what_is_refused_leaves_nothing(tmp_path: Path, name: str, content: bytes, kind: type[LandslideError]) -> None:
+    with pytest.raises(kind, match=name):
+        _received(Uploads(tmp_path, most_bytes=10**6), name, content)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("id", ["..", "/", "", "../uploads", ".part-x"])
+def test_ids_are_looked_up(tmp_path: Path, id: str) -> None:
+    uploads = Uploads(tmp_path, most_bytes=10**6)
+    with pytest.raises(SourceNotFoundError):
+        uploads.get(id)
+    uploads.remove(id)
+    assert tmp_path.is_dir()
