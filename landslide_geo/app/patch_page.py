@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import io
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any, Final
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from landslide_geo.app.folder import AppFolder
 from landslide_geo.app.kinds import Kind, check_content, kind_of_name
@@ -18,6 +22,7 @@ from landslide_geo.errors import DatasetError, LandslideError
 from landslide_geo.models import Ensemble, Model, load_simplest
 from landslide_geo.pipeline.patch import Patch, Tried, read_patch, simulated_patch, try_patch
 from landslide_geo.report.quicklook import PROBABILITY
+from landslide_geo.training.metrics import Counts
 
 Picture = NDArray[np.uint8]
 
@@ -26,8 +31,8 @@ _ENDINGS: Final = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".h5"]
 #: Simulated examples, and how many real ones of a mirror are offered.
 _SIMULATED: Final = (0, 1, 2)
 _REAL: Final = 4
-#: Least side of a picture on the page: pixels stay squares.
-_SHOWN: Final = 512
+#: The pictures of a patch, from left to right.
+PANELS: Final = ("Input", "Truth", "Probability", "Landslides")
 _FOUND: Final = (255, 193, 7)
 _TRUE: Final = (64, 196, 255)
 _UNKNOWN: Final = (200, 200, 200)
@@ -39,7 +44,14 @@ nav.pages { display: flex; gap: 1.25rem; align-items: baseline; font-size: 1rem;
 nav.pages strong { font-size: 1.1rem; }
 nav.pages a { color: #0b5394; text-decoration: underline; }
 .dark nav.pages a { color: #9cc9ff; }
-.pixels img { image-rendering: pixelated; }
+figure.patch { margin: 0; max-width: 420px; }
+p.wrong { background: #fdecee; border-left: 4px solid #a40e26; color: #1f2328; padding: .5rem .75rem; margin: 0; }
+figure.patch img, figure.patch .none { width: 100%; image-rendering: pixelated; border: 1px solid #c8ccd1; }
+figure.patch .none { aspect-ratio: 1; display: grid; place-items: center; color: #57606a; }
+.dark figure.patch .none { color: #c8ccd1; }
+.or, .min_value, .max_value { color: #57606a !important; }
+.dark .or, .dark .min_value, .dark .max_value { color: #c8ccd1 !important; }
+figure.patch figcaption { font-size: .9rem; padding: .2rem 0; }
 """
 _NAV: Final = (
     '<nav class="pages" aria-label="Pages"><strong>landslide-geo</strong><a href="/map/">Scan a scene</a>'
@@ -89,19 +101,17 @@ def build(folder: AppFolder, *, mirror: Path | None = None) -> gr.Blocks:
                 threshold = gr.Slider(0.01, 0.99, value=round(first.threshold, 2), step=0.01, label="Threshold")
                 told = gr.Markdown("")
             with gr.Column(scale=4):
+                wrong = gr.HTML("")
                 with gr.Row():
-                    pictures = [
-                        gr.Image(label=label, format="png", interactive=False, elem_classes="pixels", buttons=[])
-                        for label in ("Input", "Truth", "Probability", "Landslides")
-                    ]
+                    pictures = [gr.HTML(_figure(label, None)) for label in PANELS]
                 gr.Markdown(_LEGEND)
                 with gr.Row():
                     with gr.Column(scale=1, min_width=200):
                         band = gr.Dropdown([], value=None, label="Band", interactive=True)
                         gate = gr.Label(label="What the model weighs", visible=False)
-                    one = gr.Image(label="Band", format="png", interactive=False, elem_classes="pixels", buttons=[],
-                                   height=320)  # fmt: skip
-        outputs = [shown, threshold, *pictures, told, band, one, gate]
+                    with gr.Column(scale=2):
+                        one = gr.HTML(_figure("Band", None))
+        outputs = [wrong, shown, threshold, *pictures, told, band, one, gate]
         ask = partial(_asked, folder, examples)
         example.input(lambda: (None, None), None, [file, truth])
         file.upload(lambda: None, None, example)
@@ -114,58 +124,90 @@ def build(folder: AppFolder, *, mirror: Path | None = None) -> gr.Blocks:
 
 
 def _asked(
-    folder: AppFolder, examples: dict[str, Patch | tuple[Path, Path]], example: str | None, file: str | None,
-    truth: str | None, model: str,
-) -> tuple[Any, ...]:  # fmt: skip
+    folder: AppFolder,
+    examples: dict[str, Patch | tuple[Path, Path]],
+    example: str | None,
+    file: str | None,
+    truth: str | None,
+    model: str,
+) -> tuple[Any, ...]:
     """Everything on the page for one patch and one model."""
     if file is None and example is None:
-        return (None, gr.skip(), None, None, None, None, "", gr.update(choices=[], value=None), None,
-                gr.update(visible=False))  # fmt: skip
+        return _nothing("")
     try:
         patch = _read(file, truth) if file is not None else _example(examples[str(example)])
         loaded = _model(folder.model(model))
         tried = try_patch(loaded, patch)
     except LandslideError as error:
-        raise gr.Error(" ".join(str(error).split()), duration=None) from None
+        return _nothing(" ".join(str(error).split()))
     state = Shown(patch, tried)
     at = round(float(loaded.threshold), 2)
     mask, told = _decided(state, at)
-    bands = list(patch.bands)
+    colours = _colours(patch)
+    known = None if patch.truth is None else _outlined(colours, patch.truth, _TRUE)
     return (
-        state, at, _large(_colours(patch)),
-        None if patch.truth is None else _large(_outlined(_colours(patch), patch.truth, _TRUE)),
-        _large(_probability(tried.probability)), mask, told, gr.update(choices=bands, value=bands[0]),
-        _band(state, bands[0]),
+        "",
+        state,
+        at,
+        _figure("Input", colours),
+        _figure("Truth", known),
+        _figure("Probability", _probability(tried.probability)),
+        mask,
+        told,
+        gr.update(choices=list(patch.bands), value=patch.bands[0]),
+        _band(state, patch.bands[0]),
         gr.update(value=tried.gate, visible=tried.gate is not None),
-    )  # fmt: skip
+    )
 
 
-def _decided(state: Shown | None, threshold: float) -> tuple[Picture | None, str]:
+def _nothing(wrong: str) -> tuple[Any, ...]:
+    """The page without a patch, and what is wrong: pictures of another one must not stay beside it."""
+    empty = [_figure(label, None) for label in PANELS]
+    none = gr.update(choices=[], value=None)
+    alert = f'<p role="alert" class="wrong">{html.escape(wrong)}</p>' if wrong else ""
+    return (alert, None, gr.skip(), *empty, "", none, _figure("Band", None), gr.update(visible=False))
+
+
+def _decided(state: Shown | None, threshold: float) -> tuple[str, str]:
     """The picture of what lies above a threshold, and its figures."""
     if state is None:
-        return None, ""
+        return _figure("Landslides", None), ""
     found = state.tried.probability >= threshold
     known = np.isfinite(state.tried.probability)
     share = found.sum() / max(known.sum(), 1)
     lines = [f"**{share:.1%}** of the known ground lies above {threshold:.2f}."]
     if (truth := state.patch.truth) is not None:
         hit, missed, false = (int((each & known).sum()) for each in (found & truth, truth & ~found, found & ~truth))
-        f1 = 2 * hit / max(2 * hit + missed + false, 1)
-        iou = hit / max(hit + missed + false, 1)
-        lines.append(f"Against the truth: F1 **{f1:.3f}**, IoU **{iou:.3f}** of this patch alone.")
+        counts = Counts(tp=hit, fp=false, fn=missed, tn=int(known.sum()) - hit - missed - false)
+        lines.append(f"Against the truth: F1 **{counts.f1:.3f}**, IoU **{counts.iou:.3f}** of this patch alone.")
     if state.tried.cloud_score is not None:
         lines.append(f"Cloud score that the gate saw: {state.tried.cloud_score:.2f}.")
     if state.patch.simulated:
         lines.append("*Simulated: its landslides are made up.*")
-    return _large(_outlined(_colours(state.patch), found, _FOUND)), "\n\n".join(lines)
+    picture = _outlined(_colours(state.patch), found, _FOUND)
+    return _figure("Landslides", picture, f"{share:.1%} above {threshold:.2f}"), "\n\n".join(lines)
 
 
-def _band(state: Shown | None, band: str | None) -> Picture | None:
+def _band(state: Shown | None, band: str | None) -> str:
     """One band, stretched from its 2nd to its 98th percentile."""
     if state is None or band not in state.patch.bands:
-        return None
+        return _figure("Band", None)
     values = state.patch.image[[state.patch.bands.index(band)]]
-    return _large(_stretched(np.repeat(values, 3, axis=0)))
+    return _figure("Band", _stretched(np.repeat(values, 3, axis=0)), band)
+
+
+def _figure(label: str, picture: Picture | None, told: str = "") -> str:
+    """A picture with its name, inside the page: nothing is written to disk, and readers of screens are told."""
+    said = f"{label}: {told}" if told else label
+    if picture is None:
+        return f'<figure class="patch"><div class="none">none</div><figcaption>{said}</figcaption></figure>'
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "PNG")
+    data = base64.b64encode(out.getvalue()).decode("ascii")
+    return (
+        f'<figure class="patch"><img alt="{said}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{said}</figcaption></figure>"
+    )
 
 
 def _read(file: str, truth: str | None) -> Patch:
@@ -238,8 +280,3 @@ def _outlined(picture: Picture, mask: NDArray[np.bool_], colour: tuple[int, int,
     drawn[inner] = 0.65 * drawn[inner] + 0.35 * np.array(colour, np.float32)
     drawn[mask & ~inner] = colour
     return np.asarray(drawn.round().astype(np.uint8))
-
-
-def _large(picture: Picture) -> Picture:
-    times = max(-(-_SHOWN // max(picture.shape[:2])), 1)
-    return np.asarray(picture.repeat(times, axis=0).repeat(times, axis=1))

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from landslide_geo import scan
+from landslide_geo.app.folder import safe_name
 from landslide_geo.config import ScanParams
 from landslide_geo.simulate import SimulatedScene
 
@@ -114,7 +115,7 @@ def page(browser: Any, served: str, request: pytest.FixtureRequest) -> Iterator[
     opened.on("request", lambda asked: None if _own(asked.url, served) else wrong.append(f"elsewhere: {asked.url}"))
     opened.on("console", lambda said: wrong.append(f"policy: {said.text}") if "Content Security" in said.text else None)
     yield opened
-    opened.screenshot(path=artefacts() / f"{request.node.name}.png")
+    opened.screenshot(path=artefacts() / f"{safe_name(request.node.name)}.png")
     context.close()
     assert wrong == []
 

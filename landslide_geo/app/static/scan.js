@@ -88,6 +88,7 @@ function layers() {
   box.addEventListener('change', () => { for (const id of IDS) visible(id, box.checked); });
   $('overlays').append(element('label', {}, box, 'Landslides'));
   shown = there;
+  for (const id of ['area-fill', 'area-line']) map.moveLayer(id);
   $('legend').replaceChildren(...Object.entries(state.colours).map(([code, colour]) => {
     const swatch = element('span', { className: 'swatch' });
     swatch.style.background = colour;
