@@ -44,7 +44,7 @@ nav.pages { display: flex; gap: 1.25rem; align-items: baseline; font-size: 1rem;
 nav.pages strong { font-size: 1.1rem; }
 nav.pages a { color: #0b5394; text-decoration: underline; }
 .dark nav.pages a { color: #9cc9ff; }
-figure.patch { margin: 0; max-width: 420px; }
+figure.patch { margin: 0; max-width: 340px; }
 p.wrong { background: #fdecee; border-left: 4px solid #a40e26; color: #1f2328; padding: .5rem .75rem; margin: 0; }
 figure.patch img, figure.patch .none { width: 100%; image-rendering: pixelated; border: 1px solid #c8ccd1; }
 figure.patch .none { aspect-ratio: 1; display: grid; place-items: center; color: #57606a; }

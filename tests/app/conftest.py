@@ -113,7 +113,7 @@ def page(browser: Any, served: str, request: pytest.FixtureRequest) -> Iterator[
     wrong: list[str] = []
     opened.on("pageerror", lambda error: wrong.append(f"error: {error}"))
     opened.on("request", lambda asked: None if _own(asked.url, served) else wrong.append(f"elsewhere: {asked.url}"))
-    opened.on("console", lambda said: wrong.append(f"policy: {said.text}") if "Content Security" in said.text else None)
+    opened.on("console", lambda said: wrong.append(f"console: {said.text}") if _unexpected(said) else None)
     yield opened
     opened.screenshot(path=artefacts() / f"{safe_name(request.node.name)}.png")
     context.close()
@@ -125,6 +125,12 @@ def artefacts() -> Path:
     folder = Path(os.environ.get("LANDSLIDE_ARTEFACTS") or Path(__file__).parents[2] / "build" / "screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _unexpected(said: Any) -> bool:
+    """Errors, but for answers of the server that tell a person what is wrong."""
+    refused = re.search(r"status of (4\d\d)", said.text)
+    return said.type == "error" and not refused
 
 
 def _own(url: str, served: str) -> bool:

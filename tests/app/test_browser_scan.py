@@ -172,12 +172,14 @@ def test_files_are_scanned_in_a_drawn_area_cancelled_and_taken_up(
     chosen = [page.locator("#uploads li select").nth(n).input_value() for n in range(4)]
     assert sorted(chosen) == ["blue", "dem", "green", "red"]
     box = page.locator("#map canvas").bounding_box()
+    before = _still(page)
     page.click("#draw")
     for x, y in ((0.3, 0.2), (0.7, 0.2), (0.7, 0.8), (0.3, 0.8)):
         page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
         page.wait_for_timeout(350)  # two clicks at once would end it
     page.keyboard.press("Enter")
     page.get_by_text("Only the drawn area is mapped.").wait_for()
+    assert _changed(before, _still(page)) > 0.05, "the area is shown"
     page.get_by_text("Name and dates").click()
     page.fill("#name", "From the page")
     page.click("#start")

@@ -1,14 +1,12 @@
-// Drawing an area of interest: clicks are corners.
+// Drawing an area of interest on a map that has loaded: clicks are corners.
 import { nothing } from './ground.js';
 
 export class Area {
   constructor(map, { tell, began, ended }) {
     Object.assign(this, { map, tell, began, ended, corners: [], drawing: false, polygon: null });
-    map.on('load', () => {
-      map.addSource('area', { type: 'geojson', data: nothing });
-      map.addLayer({ id: 'area-fill', type: 'fill', source: 'area', paint: { 'fill-color': '#0b5394', 'fill-opacity': 0.12 } });
-      map.addLayer({ id: 'area-line', type: 'line', source: 'area', paint: { 'line-color': '#0b5394', 'line-width': 2, 'line-dasharray': [2, 1] } });
-    });
+    map.addSource('area', { type: 'geojson', data: nothing });
+    map.addLayer({ id: 'area-fill', type: 'fill', source: 'area', paint: { 'fill-color': '#0b5394', 'fill-opacity': 0.12 } });
+    map.addLayer({ id: 'area-line', type: 'line', source: 'area', paint: { 'line-color': '#4fc3ff', 'line-width': 2.5, 'line-dasharray': [2, 1] } });
     map.on('click', (event) => {
       if (!this.drawing) return;
       this.corners.push([event.lngLat.lng, event.lngLat.lat]);

@@ -73,7 +73,7 @@ export class OrderForm {
       fetch(`/api/uploads/${file.id}`, { method: 'DELETE' });
       row.remove();
     });
-    row.append(select, remove);
+    row.append(element('div', { className: 'row' }, select, remove));
     return select;
   }
 
