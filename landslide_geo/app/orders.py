@@ -49,6 +49,7 @@ class Catalogue(_Strict):
 
     kind: Literal["catalogue"]
     event: Day
+    max_cloud: float | None = Field(default=None, ge=0, le=1)
 
 
 class Order(_Strict):
@@ -95,6 +96,7 @@ class Task(_Strict):
     Attributes:
         fetch: sample scene to get first.
         ingest: event's day, of a scene to make first.
+        max_cloud: share of its images that may be hidden; none: the default.
         scenes: folder to put either in.
         stac: address of the catalogue; none: the default one.
         mirror: folder with copies of sample scenes.
@@ -105,6 +107,7 @@ class Task(_Strict):
 
     fetch: str | None = None
     ingest: Day | None = None
+    max_cloud: float | None = None
     scenes: str
     stac: str | None = None
     mirror: str | None = None
@@ -170,7 +173,7 @@ def task_of(
     if isinstance(source, Catalogue):
         if aoi is None:
             raise ParameterError("a new scene needs an area: draw one on the map, or give a GeoJSON file")
-        return task.model_copy(update={"ingest": source.event})
+        return task.model_copy(update={"ingest": source.event, "max_cloud": source.max_cloud})
     dem = None if source.dem is None else str(_raster(uploads, source.dem))
     sources = _sources(source.bands, uploads)
     return task.model_copy(update={"sources": sources, "dem": dem, "dem_unit": source.dem_unit})

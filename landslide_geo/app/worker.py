@@ -78,12 +78,21 @@ def run(task: Task, tell: Tell) -> dict[str, Any]:
 
 
 def _ingested(task: Task, tell: Tell) -> Path:
+    """Make a scene before and after the event with the optical bands that the model looks at."""
+    from landslide_geo.bands import PRE, is_optical
     from landslide_geo.config import validated
     from landslide_geo.config.ingesting import IngestParams
+    from landslide_geo.models.ensemble import open_ensemble
     from landslide_geo.pipeline.ingest import ingest
 
     assert task.ingest is not None
-    params = validated(IngestParams, {} if task.stac is None else {"stac": task.stac}, where="the page")
+    bands = dict.fromkeys(
+        name.removeprefix(PRE) for name in open_ensemble(task.params["model"]).bands if is_optical(name)
+    )
+    given = {"stac": task.stac, "max_cloud": task.max_cloud, "bands": tuple(bands) or None}
+    params = validated(
+        IngestParams, {key: value for key, value in given.items() if value is not None}, where="the page"
+    )
     out = Path(task.scenes) / Path(task.out).name
     ingest(out, aoi=task.aoi, event=task.ingest.isoformat(), params=params, progress=lambda text: tell({"stage": text}))
     return out

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from catalogue import catalogue, hokkaido
 
 from landslide_geo import scan
 from landslide_geo.app.folder import AppFolder
@@ -18,6 +19,7 @@ from landslide_geo.app.orders import Order
 from landslide_geo.app.uploads import Uploads
 from landslide_geo.config import ScanParams
 from landslide_geo.errors import ParameterError, SourceNotFoundError
+from landslide_geo.inventory import read_layer
 from landslide_geo.simulate import SimulatedScene
 
 
@@ -79,6 +81,48 @@ def test_a_cancelled_scan_goes_on_to_what_landslide_scan_makes(folder: AppFolder
     scan(files, tmp_path / "direct", dem=folder.uploads / "dem" / "dem.tif", params=ScanParams(), name="Mine")
     made = folder.scan(job.id) / "probability.tif"
     assert made.read_bytes() == (tmp_path / "direct" / "probability.tif").read_bytes()
+
+
+@pytest.mark.integration
+def test_a_drawn_area_and_a_day_become_a_scene_from_a_catalogue_and_its_scan(tmp_path: Path, mirror: Path) -> None:
+    west, south, east, north = 141.95, 42.71, 141.98, 42.73
+    area = {
+        "type": "Polygon",
+        "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]],
+    }
+    folder = AppFolder(tmp_path / "work")
+    with catalogue(tmp_path / "catalogue") as made:
+        hokkaido(made, mirror)
+        with made.served() as url:
+            jobs = Jobs(folder, Uploads(folder.uploads, most_bytes=10**9), stac=url)
+            try:
+                source = {"kind": "catalogue", "event": "2018-09-06", "max_cloud": 0.45}
+                job = jobs.start(Order.model_validate({"source": source, "aoi": area, "name": "Iburi"}))
+                _wait(lambda: job.state not in (State.QUEUED, State.RUNNING))
+                assert (job.state, job.error) == (State.FINISHED, None)
+            finally:
+                jobs.close()
+    assert list(folder.ready_scenes()) == [job.id]
+    frame = read_layer(folder.scan(job.id) / "landslides.gpkg")
+    assert set(frame["date_post"].astype(str)) == {"2018-09-11"} and len(frame) > 5
+
+
+@pytest.mark.integration
+def test_a_sample_is_fetched_from_the_mirror(tmp_path: Path, mirror: Path) -> None:
+    folder = AppFolder(tmp_path / "work")
+    jobs = Jobs(folder, Uploads(folder.uploads, most_bytes=10**9), mirror=mirror)
+    try:
+        valley = {
+            "type": "Polygon",
+            "coordinates": [[[141.95, 42.71], [141.98, 42.71], [141.98, 42.73], [141.95, 42.71]]],
+        }
+        job = jobs.start(Order.model_validate({"source": {"kind": "sample", "name": "hokkaido"}, "aoi": valley}))
+        _wait(lambda: job.state not in (State.QUEUED, State.RUNNING))
+        assert (job.state, job.error) == (State.FINISHED, None)
+    finally:
+        jobs.close()
+    frame = read_layer(folder.scan(job.id) / "landslides.gpkg")
+    assert len(frame) > 5 and set(frame["event_id"]) == {"Hokkaido Eastern Iburi earthquake"}
 
 
 def test_what_the_user_can_mend_is_told_in_one_line(folder: AppFolder, jobs: Jobs) -> None:

@@ -105,7 +105,7 @@ export class OrderForm {
     }
     if (kind === 'catalogue') {
       if (!$('catalogue-event').value) throw new Error('give the day of the event');
-      return { kind, event: $('catalogue-event').value };
+      return { kind, event: $('catalogue-event').value, max_cloud: $('max-cloud').value === '' ? null : Number($('max-cloud').value) };
     }
     const bands = {};
     let dem = null;
