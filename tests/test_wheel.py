@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,10 @@ def call(*command: object, cwd: Path) -> str:
 def test_the_wheel_in_an_empty_environment_scans(tmp_path, simulated):
     call(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path / "dist", ROOT, cwd=tmp_path)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        names = set(packed.namelist())
+    pages = ROOT / "landslide_geo/app/static"
+    assert {str(path.relative_to(ROOT)) for path in pages.rglob("*") if path.is_file()} <= names, "the web page"
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env/bin/python"
     call(
@@ -40,3 +45,5 @@ def test_the_wheel_in_an_empty_environment_scans(tmp_path, simulated):
     record = json.loads((tmp_path / "out/scan.json").read_text())
     assert record["model"]["name"] == "default"
     assert (tmp_path / "out/landslides.gpkg").exists()
+    page = subprocess.run([landslide, "app"], cwd=tmp_path, capture_output=True, text=True)
+    assert page.returncode == 2 and "pip install 'landslide-geo[app]'" in page.stderr
