@@ -1,9 +1,19 @@
 // A map without any address but our own: coasts and borders below, rasters of a scan on top.
+import { say } from './api.js';
 import * as maplibregl from './vendor/maplibre-gl/maplibre-gl.mjs';
 
 export { maplibregl };
 
 export function makeMap(container, title) {
+  try {
+    return made(container, title);
+  } catch (error) {
+    say('this browser cannot draw maps: WebGL2 is missing or switched off. Review in QGIS instead: open review.qgz in the folder of the scan', true);
+    throw error;
+  }
+}
+
+function made(container, title) {
   const map = new maplibregl.Map({
     container,
     style: {
