@@ -10,8 +10,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from landslide_geo.report.house import BLUE, FAINT, GRID, INK, ORANGE, drawing
 from landslide_geo.report.scores import write_table
-from landslide_geo.report.sheet import BLUE, FAINT, GRID, INK, ORANGE, About, Sheet, shortened
+from landslide_geo.report.sheet import About, Sheet, shortened
 
 #: Inches: height of a row and of the space between groups, room for names and for numbers.
 _ROW, _GAP, _NAMES, _NUMBERS = 0.27, 0.52, 1.75, 1.2
@@ -98,6 +99,7 @@ def table(found: Sequence[Measured]) -> str:
     return "\n".join(lines)
 
 
+@drawing()
 def draw_ablations(path: Path, found: Sequence[Measured], *, about: About) -> None:
     """Write a plot for each group: a dot for each seed, a bar at their mean, a line through the whole system's.
 

@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from landslide_geo.errors import BundleError
-from landslide_geo.report.sheet import BLUE, FAINT, GRID, INK, ORANGE, About, Sheet
+from landslide_geo.report.house import BLUE, FAINT, GRID, INK, ORANGE, drawing
+from landslide_geo.report.sheet import About, Sheet
 
 #: Panels from top to bottom: axis, height in inches, and lines by column.
 _PANELS: Final = (
@@ -54,6 +55,7 @@ def split_history(history: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return history[training], history.loc[known, ["epoch", *validation]].rename(columns=validation)
 
 
+@drawing()
 def draw_history(path: Path, history: pd.DataFrame, *, about: About) -> None:
     """Write loss, F1 on validation and learning rate over the epochs.
 

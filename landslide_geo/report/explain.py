@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from landslide_geo.report.sheet import BLUE, FAINT, GRID, INK, ORANGE, SKY, About, Sheet
+from landslide_geo.report.house import AMBER, BLUE, FAINT, GREEN, GRID, INK, ORANGE, SKY, drawing
+from landslide_geo.report.sheet import About, Sheet
 
 if TYPE_CHECKING:
     from landslide_geo.training.explain import Explanation, Gate
@@ -17,14 +18,15 @@ if TYPE_CHECKING:
 _MODALITIES: Final = {
     "optical": (BLUE, "all optical"),
     "sar_desc": (ORANGE, "all SAR, descending"),
-    "sar_asc": ("#e69f00", "all SAR, ascending"),
-    "terrain": ("#009e73", "all terrain"),
+    "sar_asc": (AMBER, "all SAR, ascending"),
+    "terrain": (GREEN, "all terrain"),
     "masks": (SKY, "all masks"),
 }
 #: Inches of a bar with the gap after it.
 _BAR: Final = 0.23
 
 
+@drawing()
 def draw_attributions(path: Path, found: Explanation, *, about: About) -> None:
     """Write bars of each modality, where there are several, and of each band: absolute share, and signed mean.
 
@@ -80,6 +82,7 @@ def draw_attributions(path: Path, found: Explanation, *, about: About) -> None:
     sheet.write(path)
 
 
+@drawing()
 def draw_gate(path: Path, gate: Gate, *, about: About) -> None:
     """Write the weights of both sensors against the cloud score.
 

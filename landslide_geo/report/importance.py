@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from landslide_geo.report.sheet import BLUE, FAINT, INK, About, Sheet, shortened
+from landslide_geo.report.house import BLUE, FAINT, INK, drawing
+from landslide_geo.report.sheet import About, Sheet, shortened
 
 #: Bars at most, and inches for each.
 _MOST: Final = 20
 _BAR: Final = 0.21
 
 
+@drawing()
 def draw_importance(path: Path, shares: Mapping[str, float], *, about: About) -> None:
     """Write bars of the features with the largest shares.
 

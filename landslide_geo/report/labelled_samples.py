@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landslide_geo.chips.split import Split
+from landslide_geo.report.house import FAINT, INK, ORANGE, SKY, YELLOW, drawing
 from landslide_geo.report.samples import picture_of, spread
-from landslide_geo.report.sheet import FAINT, INK, ORANGE, SKY, YELLOW, About, Sheet, shortened
+from landslide_geo.report.sheet import About, Sheet, shortened
 from landslide_geo.training.metrics import Counts
 
 #: Rows of the sheet: what it did, and the colour around its chips.
@@ -64,6 +65,7 @@ def chosen(counts: Sequence[Counts]) -> list[int]:
     return [i for kind, _, _ in _KINDS for i in spread([j for j, own in enumerate(kinds) if own == kind], ACROSS)]
 
 
+@drawing()
 def draw_labelled(
     path: Path, samples: Sequence[LabelledSample], *, totals: Counts, threshold: float, about: About
 ) -> None:

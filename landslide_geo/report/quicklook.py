@@ -9,42 +9,31 @@ import matplotlib as mpl
 import numpy as np
 import shapely
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PathCollection
-from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Polygon, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from odc.geo.geom import BoundingBox
-from PIL import Image
 
-from landslide_geo.files import replacing
 from landslide_geo.inventory.schema import CONFIDENCE
 from landslide_geo.inventory.style import category_colours
+from landslide_geo.report.house import DPI, INK, PROBABILITY, drawing, write_png
 from landslide_geo.report.picture import Picture, over_paper, read_rgb, read_single
 
 #: Pixels a side of the pictures read for a panel: a bit more than a panel has at the resolution of the figure.
 PANEL_PIXELS = 700
-DPI = 160
-#: How hard the PNG is packed: zlib's own choice (6) takes three times as long for a twentieth less.
-_PACKED = 2
 #: Share of the scene's longer side that the closer look shows, and the least ground it may show (m).
 DETAIL_SHARE = 0.2
 DETAIL_MIN_M = 1500.0
 #: Scenes smaller than this (m) need no closer look.
 DETAIL_SCENE_M = 4000.0
 
-#: Magma from light to dark, the same colours as the probability layer in QGIS; readable with any colour vision.
-PROBABILITY = LinearSegmentedColormap.from_list(
-    "probability",
-    [(0, "#fcfdbf"), (0.1, "#feca8d"), (0.3, "#f1605d"), (0.5, "#b73779"), (0.75, "#721f81"), (1, "#2c115f")],
-)
-_INK = "#222222"
 
-
+@drawing()
 def quicklook(
     path: Path,
     *,
@@ -88,11 +77,7 @@ def quicklook(
             axes[1], detail, post=post, pre=pre, hillshade=hillshade, probability=probability, landslides=landslides
         )
     _furnish(figure, axes, landslides, title=title, credits=credits, height=height)
-    with replacing(path) as part:
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
-        image.save(part, dpi=(DPI, DPI), compress_level=_PACKED)
+    write_png(path, figure)
 
 
 def _layout(box: BoundingBox, rows: int) -> tuple[Figure, NDArray[np.object_], float]:
@@ -139,9 +124,9 @@ def _relief(hillshade: Path | None, bounds: BoundingBox | None) -> Picture | Non
 def _dress(ax: Axes, picture: Picture, heading: str) -> None:
     left, right, bottom, top = picture.extent
     ax.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], aspect="equal")
-    ax.set_title(heading, loc="left", fontsize=10, color=_INK, pad=4)
+    ax.set_title(heading, loc="left", fontsize=10, color=INK, pad=4)
     for spine in ax.spines.values():
-        spine.set(edgecolor="#555555", linewidth=0.6)
+        spine.set(visible=True, edgecolor="#555555", linewidth=0.6)
 
 
 def _ground(ax: Axes, scene: Picture, relief: Picture | None, heading: str) -> None:
@@ -248,7 +233,7 @@ def _furnish(
 ) -> None:
     """Title, legends, scale bars, north arrow, sources."""
     left = axes[0, 0].get_position().x0
-    figure.text(left, 1 - 0.20 / height, title, fontsize=14, fontweight="bold", color=_INK, va="center")
+    figure.text(left, 1 - 0.20 / height, title, fontsize=14, fontweight="bold", color=INK, va="center")
     for row in axes:
         _scale_bar(row[0])
     _north(axes[0, 0])
@@ -256,7 +241,7 @@ def _furnish(
     bar = figure.add_axes((axes[-1, 1].get_position().x0, foot - 0.30 / height, 0.2, 0.10 / height))
     figure.colorbar(ScalarMappable(Normalize(0, 1), PROBABILITY), cax=bar, orientation="horizontal")
     bar.tick_params(labelsize=7, length=2, pad=2)
-    bar.set_title("Probability of landslide", fontsize=8, loc="left", pad=3, color=_INK)
+    bar.set_title("Probability of landslide", fontsize=8, loc="left", pad=3, color=INK)
     labels, colours = dict(CONFIDENCE), category_colours("landslides")
     present = {int(code) for code in landslides["confidence"].dropna().unique()} | {1, 2, 3}
     handles = []

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from landslide_geo.bands import MASKS, TERRAIN, UNITS, is_pre
 from landslide_geo.chips.split import Split
+from landslide_geo.report.house import FAINT, INK, ORANGE, PROBABILITY, SKY, YELLOW, drawing
 from landslide_geo.report.picture import GAMMA, STRETCH
-from landslide_geo.report.quicklook import PROBABILITY
-from landslide_geo.report.sheet import FAINT, INK, ORANGE, SKY, YELLOW, About, Sheet, shortened
+from landslide_geo.report.sheet import About, Sheet, shortened
 from landslide_geo.scene.terrain import hillshade, horn_gradient
 from landslide_geo.training.metrics import Counts
 
@@ -212,6 +212,7 @@ def panels(axes: Sequence[Axes], sample: Sample, which: Sequence[str] = PANELS) 
             spine.set(visible=True, edgecolor=FAINT, linewidth=0.5)
 
 
+@drawing()
 def draw_samples(path: Path, samples: Sequence[Sample], *, about: About) -> None:
     """Write a sheet of chips, two in a row.
 

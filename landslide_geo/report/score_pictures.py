@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
+from landslide_geo.report.house import BLUE, FAINT, GRID, INK, ORANGE, SHARES, drawing
 from landslide_geo.report.scores import GROUPS, NO, YES, curve, thresholds
-from landslide_geo.report.sheet import BLUE, FAINT, GRID, INK, ORANGE, About, Sheet
+from landslide_geo.report.sheet import About, Sheet
 from landslide_geo.training.calibration import Reliability
 from landslide_geo.training.metrics import Counts, Histogram
 
@@ -22,6 +22,7 @@ _FEW: Final = 30
 _COLOURS: Final = (ORANGE, BLUE)
 
 
+@drawing()
 def draw_precision_recall(path: Path, histogram: Histogram, *, threshold: float, about: About) -> None:
     """Write the curve of precision over recall with lines of equal F1 and the threshold in use.
 
@@ -67,6 +68,7 @@ def _beside(axes: Axes, text: str, x: float, y: float) -> None:
     )  # fmt: skip
 
 
+@drawing()
 def draw_reliability(path: Path, histograms: Mapping[str, Histogram], *, about: About, unit: str = "pixel") -> None:
     """Write how often there is a landslide at each probability, with the counts below.
 
@@ -109,6 +111,7 @@ def draw_reliability(path: Path, histograms: Mapping[str, Histogram], *, about: 
     sheet.write(path)
 
 
+@drawing()
 def draw_confusion(path: Path, counts: Counts, *, threshold: float, about: About, unit: str = "pixel") -> None:
     """Write how many pixels there are of each kind, and what share of their row and of all.
 
@@ -124,8 +127,7 @@ def draw_confusion(path: Path, counts: Counts, *, threshold: float, about: About
     cells = np.array([[counts.tp, counts.fn], [counts.fp, counts.tn]])
     rows = cells.sum(axis=1, keepdims=True)
     shares = np.divide(cells, rows, out=np.zeros(cells.shape), where=rows > 0)
-    colours = mpl.colormaps["Blues"]
-    axes.imshow(shares, cmap=colours, vmin=0, vmax=1.15, aspect="auto")
+    axes.imshow(shares, cmap=SHARES, vmin=0, vmax=1.15, aspect="auto")
     for row, col in np.ndindex(2, 2):
         ink = "white" if shares[row, col] > 0.75 else INK
         of_row = f"{shares[row, col]:.1%} of the row" if rows[row, 0] else "no such ground"
@@ -150,6 +152,7 @@ def _share(part: int, whole: int) -> str:
     return f"{share:.2%}" if share == 0 or share >= 0.0001 else "under 0.01%"
 
 
+@drawing()
 def draw_thresholds(path: Path, histogram: Histogram, *, threshold: float, about: About) -> None:
     """Write F1, precision, recall and IoU over the threshold, with the one that was chosen.
 

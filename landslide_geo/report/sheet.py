@@ -6,26 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from PIL import Image
 
-from landslide_geo.files import replacing
+from landslide_geo.report.house import DPI, FAINT, HEAD, INK, ORANGE, PAPER, TICK, TITLE, drawing, dress, write_png
 
-DPI: Final = 160
-#: How hard the PNG is packed, as in the quicklook.
-_PACKED: Final = 2
-INK: Final = "#222222"
-FAINT: Final = "#666666"
-GRID: Final = "#dddddd"
-#: Okabe and Ito (2008): told apart with any colour vision, and by lightness alone.
-BLUE: Final = "#0072b2"
-ORANGE: Final = "#d55e00"
-SKY: Final = "#56b4e9"
-YELLOW: Final = "#f0e442"
 #: Inches of the head, of the band above it, and at the left.
 _HEAD, _BAND, _SIDE = 0.72, 0.44, 0.25
 #: Width of a letter as a share of its height, roughly, by weight.
@@ -48,7 +34,7 @@ class About:
 
 
 class Sheet:
-    """A figure that is filled in inches from the lower left corner.
+    """A figure that is filled in inches from the lower left corner, within `landslide_geo.report.house.drawing`.
 
     Args:
         width: in inches.
@@ -59,11 +45,11 @@ class Sheet:
 
     def __init__(self, width: float, body: float, *, title: str, about: About) -> None:
         height = body + _HEAD + (_BAND if about.simulated else 0)
-        self.figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+        self.figure = Figure(figsize=(width, height), dpi=DPI, facecolor=PAPER)
         self.width, self.height = width, height
         below = f"{about.model} on {about.data}"
         for text, y, size, weight, colour in (
-            (title, body + 0.46, 13, "bold", INK), (below, body + 0.2, 9, "normal", FAINT),
+            (title, body + 0.46, TITLE, "bold", INK), (below, body + 0.2, HEAD, "normal", FAINT),
         ):  # fmt: skip
             text = shortened(text, int((width - 2 * _SIDE) * 72 / (size * _LETTERS[weight])))
             self.figure.text(
@@ -81,17 +67,11 @@ class Sheet:
     def axes(self, left: float, bottom: float, width: float, height: float) -> Axes:
         """Axes at a place in inches."""
         box = (left / self.width, bottom / self.height, width / self.width, height / self.height)
-        axes: Axes = self.figure.add_axes(box)
-        axes.tick_params(labelsize=8, colors=INK, length=3)
-        axes.xaxis.label.set(fontsize=9, color=INK)
-        axes.yaxis.label.set(fontsize=9, color=INK)
-        for name, spine in axes.spines.items():
-            spine.set(visible=name in ("left", "bottom"), edgecolor=FAINT, linewidth=0.7)
-        return axes
+        return dress(self.figure.add_axes(box))
 
     def text(self, left: float, bottom: float, text: str, **style: Any) -> None:
         """Words at a place in inches."""
-        given: dict[str, Any] = {"fontsize": 8, "color": INK} | style
+        given: dict[str, Any] = {"fontsize": TICK, "color": INK} | style
         self.figure.text(left / self.width, bottom / self.height, text, **given)
 
     def write(self, path: Path) -> None:
@@ -100,11 +80,7 @@ class Sheet:
         Raises:
             OutputError: it cannot be written.
         """
-        canvas = FigureCanvasAgg(self.figure)
-        canvas.draw()
-        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
-        with replacing(path) as part:
-            picture.save(part, dpi=(DPI, DPI), compress_level=_PACKED)
+        write_png(path, self.figure)
 
 
 def shortened(text: str, most: int) -> str:

@@ -11,7 +11,8 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from landslide_geo.report.ablations import Measured, draw_ablations, grouped, table, verdict
-from landslide_geo.report.sheet import BLUE, ORANGE, About
+from landslide_geo.report.house import BLUE, ORANGE
+from landslide_geo.report.sheet import About
 
 SCORES = st.lists(st.floats(0, 1), min_size=2, max_size=5)
 

@@ -17,7 +17,7 @@ from landslide_geo.chips import store
 from landslide_geo.chips.split import Split
 from landslide_geo.errors import BundleError, OutputError
 from landslide_geo.report.curves import draw_history, read_history, split_history
-from landslide_geo.report.quicklook import PROBABILITY
+from landslide_geo.report.house import ORANGE, PROBABILITY, SKY, YELLOW
 from landslide_geo.report.samples import Sample, chosen, draw_samples, panels, picture_of, relief
 from landslide_geo.report.score_pictures import (
     draw_confusion,
@@ -37,7 +37,7 @@ from landslide_geo.report.scores import (
     thresholds,
     write_table,
 )
-from landslide_geo.report.sheet import ORANGE, SKY, YELLOW, About, shortened
+from landslide_geo.report.sheet import About, shortened
 from landslide_geo.training.calibration import expected_calibration_error
 from landslide_geo.training.metrics import BINS, Counts, Histogram
 
