@@ -13,6 +13,7 @@ from scipy import sparse, stats
 
 from landslide_geo.errors import NoOverlapError, ParameterError
 from landslide_geo.inventory.overlap import Pairs, Shapes, overlapping
+from landslide_geo.inventory.sizes import size_frequency
 
 DoubleArray = NDArray[np.float64]
 
@@ -20,11 +21,6 @@ DoubleArray = NDArray[np.float64]
 SIZE_CLASSES: Final = (0.0, 900.0, 2_500.0, 10_000.0, 50_000.0, np.inf)
 #: Intersections over union from which two outlines are the same object.
 IOUS: Final = (0.1, 0.3, 0.5)
-#: Bins of the size–frequency curve for each power of ten.
-_BINS: Final = 5
-#: Objects that a rollover takes, and a tail.
-_LEAST: Final = 10
-_LEAST_TAIL: Final = 50
 
 
 @dataclass(frozen=True)
@@ -125,52 +121,6 @@ def boundary_score(mapped: Shapes, reference: Shapes, *, tolerance_m: float) -> 
     if precision is not None and recall is not None:
         f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
     return {"tolerance_m": tolerance_m, "precision": precision, "recall": recall, "f1": f1}
-
-
-def size_frequency(areas_m2: DoubleArray) -> dict[str, Any]:
-    """Size–frequency curve: probability density by area in logarithmic bins, its rollover, and the tail's exponent.
-
-    The rollover is where the density is highest, of bins with a hundredth of all objects (Malamud et al. 2004); below
-    it landslides are missed, or rare. The tail is fitted as ``p(A) ∝ A^−α`` by maximum likelihood,
-    ``α = 1 + n / Σ ln(A / A₀)``, from the bound A₀ of a bin on from which the fit is best by the distance of Kolmogorov
-    and Smirnov (Clauset et al. 2009).
-
-    Args:
-        areas_m2: positive.
-
-    Returns:
-        bins (from_m2, to_m2, count, density in 1/m²), rollover_m2 (a bin's geometric middle), alpha and tail_from_m2;
-        None where there are too few: ten for the rollover, fifty above A₀.
-    """
-    result: dict[str, Any] = {"bins": [], "rollover_m2": None, "alpha": None, "tail_from_m2": None}
-    if not len(areas_m2):
-        return result
-    low, high = np.floor(_BINS * np.log10(areas_m2.min())), np.floor(_BINS * np.log10(areas_m2.max())) + 1
-    edges = 10 ** (np.arange(low, high + 1) / _BINS)
-    # A rounding error must not put the extremes out of the last bins.
-    edges[0], edges[-1] = min(edges[0], areas_m2.min()), max(edges[-1], np.nextafter(areas_m2.max(), np.inf))
-    counts = np.histogram(areas_m2, bins=edges)[0]
-    density = counts / np.diff(edges) / len(areas_m2)
-    result["bins"] = [
-        {"from_m2": float(a), "to_m2": float(b), "count": int(count), "density": float(d)}
-        for (a, b), count, d in zip(pairwise(edges), counts, density, strict=True)
-    ]
-    if len(areas_m2) >= _LEAST:
-        peak = int(np.where(counts >= len(areas_m2) / 100, density, 0).argmax())
-        result["rollover_m2"] = float(np.sqrt(edges[peak] * edges[peak + 1]))
-        fits = [_tail(areas_m2, float(edge)) for edge in edges[peak:-1] if (areas_m2 >= edge).sum() >= _LEAST_TAIL]
-        if fits:
-            _, result["alpha"], result["tail_from_m2"] = min(fits)
-    return result
-
-
-def _tail(areas_m2: DoubleArray, bound: float) -> tuple[float, float, float]:
-    """Distance of Kolmogorov and Smirnov, exponent and bound of the power law above a bound."""
-    tail = np.sort(areas_m2[areas_m2 >= bound])
-    alpha = 1 + len(tail) / max(float(np.log(tail / bound).sum()), 1e-12)
-    theory = 1 - (tail / bound) ** (1 - alpha)
-    steps = np.arange(len(tail) + 1) / len(tail)
-    return float(max(np.abs(theory - steps[1:]).max(), np.abs(theory - steps[:-1]).max())), float(alpha), bound
 
 
 def cell_correlation(mapped: Shapes, reference: Shapes, *, cell_m: float) -> dict[str, Any]:

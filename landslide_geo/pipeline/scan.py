@@ -445,6 +445,8 @@ class _Job:
             scan=record,
             landslides=inventory.landslides,
             quicklook=folder / "quicklook.png",
+            probability=self._on_grid(folder, "probability"),
+            visibility=review / "visibility.tif",
         )
         outline, bbox = geographic_footprint(self.scene.geobox)
         item = scan_item(

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -54,7 +55,7 @@ PROBABILITY: Final = LinearSegmentedColormap.from_list(
 #: Shares of a whole, from white to blue.
 SHARES: Final = mpl.colormaps["Blues"]
 
-_STYLE: Final[dict[str, Any]] = {
+_STYLE: Final[dict[Any, Any]] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so every machine draws the same
     "font.size": LABEL,
@@ -65,7 +66,7 @@ _STYLE: Final[dict[str, Any]] = {
     "axes.linewidth": 0.7,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": mpl.cycler(color=list(CATEGORIES)),
+    "axes.prop_cycle": cycler(color=list(CATEGORIES)),
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.labelsize": TICK,

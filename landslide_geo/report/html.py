@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -17,30 +16,43 @@ from landslide_geo.errors import SourceNotFoundError
 from landslide_geo.files import replacing
 from landslide_geo.inventory.schema import CONFIDENCE
 from landslide_geo.inventory.style import category_colours
+from landslide_geo.report.origin import citation, input_rows, place
+from landslide_geo.report.size_plot import size_report
+from landslide_geo.report.uncertain import (
+    CLOSE,
+    close_calls,
+    ground_by_probability,
+    reservations,
+    threshold_plot,
+    threshold_rows,
+)
+from landslide_geo.report.unseen import visibility_map, visibility_rows
+from landslide_geo.report.words import area, brief, label, number, plain, round_area, share, side_by_side, volume
 
 #: Rows of the table of the largest landslides.
 LARGEST: Final = 15
-UNITS: Final = {"m2": "m²", "m": "m", "deg": "°", "mb": "MB", "s": "s"}
-ABBREVIATIONS: Final = {
-    "f1": "F1", "iou": "IoU", "auc": "AUC", "tta": "TTA", "sha256": "SHA-256", "crs": "CRS", "gsd": "Pixel size",
-    "min area": "Minimum area", "min slope": "Minimum slope", "cpus": "CPUs", "n": "Number",
-}  # fmt: skip
-#: What the report shows of a model's manifest without unfolding it.
-CARD: Final = (
-    "description",
-    "architecture",
-    "bands",
-    "gsd_m",
-    "reflectance",
-    "threshold",
-    "metrics",
-    "training",
-    "licence",
-    "license",
-)
+#: What the report shows of a model's manifest before the annex, and of its training.
+CARD: Final = ("description", "architecture", "bands", "gsd_m", "reflectance", "metrics", "licence", "license")
+_TAUGHT: Final = ("data", "split", "simulated")
+#: Parameters that the section on thresholds tells one by one; the annex has them all.
+_TOLD: Final = {
+    "grow": "share of the threshold down to which an outline takes in its rim; 1: none",
+    "min_area_m2": "smaller outlines are dropped",
+    "min_slope_deg": "the 90th percentile of an outline's slope must reach it; runout on flat ground stays",
+    "flat_slope_deg": "ground that is nowhere steeper was not asked about",
+    "prior": "expected share of landslides that probabilities were adapted to; none: as calibrated",
+}
 
 
-def write_report(path: Path, *, scan: dict[str, Any], landslides: gpd.GeoDataFrame, quicklook: Path) -> None:
+def write_report(
+    path: Path,
+    *,
+    scan: dict[str, Any],
+    landslides: gpd.GeoDataFrame,
+    quicklook: Path,
+    probability: Path | None = None,
+    visibility: Path | None = None,
+) -> None:
     """Write the report of a scan as one self-contained HTML file.
 
     Args:
@@ -49,9 +61,11 @@ def write_report(path: Path, *, scan: dict[str, Any], landslides: gpd.GeoDataFra
             ``model``, ``inputs``, ``windows`` … are shown; what is missing is left out.
         landslides: the inventory's polygons.
         quicklook: PNG that goes into the file.
+        probability: raster on a metric grid, to tell what other thresholds would find; none leaves it out.
+        visibility: raster of `landslide_geo.scene.visibility.Visibility`, for a small map; none leaves it out.
 
     Raises:
-        SourceNotFoundError: there is no such picture.
+        SourceNotFoundError: there is no such picture or raster.
         OutputError: the report cannot be written.
     """
     if not Path(quicklook).is_file():
@@ -61,27 +75,35 @@ def write_report(path: Path, *, scan: dict[str, Any], landslides: gpd.GeoDataFra
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     environment.filters |= {
-        "area": area,
-        "side_by_side": side_by_side,
-        "volume": volume,
-        "number": number,
-        "label": label,
-        "value": plain,
-    }
+        "area": area, "side_by_side": side_by_side, "volume": volume, "number": number, "share": share,
+        "label": label, "value": plain, "brief": brief,
+    }  # fmt: skip
+    summary, parameters = scan.get("summary") or {}, scan.get("parameters") or {}
+    manifest = (scan.get("model") or {}).get("manifest") or {}
+    title = str(scan.get("title") or scan.get("scene_id") or "Landslide scan")
+    areas = landslides["area_m2"].to_numpy(dtype=float)
     text = environment.get_template("report.html.j2").render(
         scan=scan,
-        card=_card(scan.get("model") or {}),
-        manifest=(scan.get("model") or {}).get("manifest") or {},
-        title=scan.get("title") or scan.get("scene_id") or "Landslide scan",
-        summary=scan.get("summary") or {},
+        title=title,
         picture=base64.b64encode(Path(quicklook).read_bytes()).decode("ascii"),
+        summary=summary,
         count=len(landslides),
         total=float(landslides["area_m2"].sum()),
         confidence=_by_confidence(landslides),
-        sizes=_sizes(landslides["area_m2"].to_numpy(dtype=np.float64)),
+        bars=_sizes(areas),
+        sizes=size_report(areas, least_m2=parameters.get("min_area_m2")),
         largest=_largest(landslides),
-        has_dem=bool(landslides["relief_m"].notna().any()),
+        has_dem=bool(landslides["slope_mean_deg"].notna().any()),
         has_change=bool(landslides["change_score"].notna().any()),
+        seen=visibility_rows(summary),
+        seen_map=None if visibility is None else visibility_map(visibility),
+        doubt=_doubt(scan, landslides, probability),
+        told={key: (parameters[key], why) for key, why in _TOLD.items() if key in parameters},
+        manifest=manifest,
+        card=_card(scan.get("model") or {}),
+        citation=citation(scan, title),
+        inputs=input_rows(scan),
+        place=place(scan.get("grid")),
     )
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
@@ -91,73 +113,41 @@ def _template(name: str) -> str:
     return (resources.files("landslide_geo.report") / "templates" / name).read_text(encoding="utf-8")
 
 
-def area(square_metres: float | None) -> str:
-    """An area in the unit a reader expects: m², ha or km²."""
-    if square_metres is None or not math.isfinite(square_metres):
-        return "–"
-    if square_metres < 1e4:
-        return f"{square_metres:,.0f} m²"
-    return f"{square_metres / 1e4:,.1f} ha" if square_metres < 1e6 else f"{square_metres / 1e6:,.2f} km²"
-
-
-def _tick(square_metres: float) -> str:
-    value, unit = (square_metres, "m²") if square_metres < 1e4 else (square_metres / 1e4, "ha")
-    return f"{value:,g} {unit}" if square_metres < 1e6 else f"{square_metres / 1e6:,g} km²"
-
-
-def volume(cubic_metres: float | None) -> str:
-    """A volume with two figures, which is more than an area tells, in m³ or millions of them."""
-    if cubic_metres is None or not math.isfinite(cubic_metres):
-        return "–"
-    if cubic_metres < 1e6:
-        return f"{float(f'{cubic_metres:.2g}'):,.0f} m³"
-    return f"{float(f'{cubic_metres / 1e6:.2g}'):,g} million m³"
-
-
-def number(value: float | None, digits: int = 0, unit: str = "") -> str:
-    """A number with thousands separated, or a dash for null."""
-    if value is None or pd.isna(value):
-        return "–"
-    return f"{value:,.{digits}f}{unit}"
-
-
-def label(key: object) -> str:
-    """A key of ``scan.json`` as words: units in brackets, abbreviations as they are written."""
-    words = str(key).split("_")
-    unit = UNITS.get(words[-1]) if len(words) > 1 else None
-    text = " ".join(words[:-1] if unit else words)
-    text = ABBREVIATIONS.get(text, text[:1].upper() + text[1:])
-    return f"{text} ({unit})" if unit else text
-
-
-def side_by_side(node: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split off the flat mappings of ``node`` that share their keys with another: figures to compare across columns."""
-    groups: dict[tuple[str, ...], dict[str, Any]] = {}
-    for key, column in node.items():
-        if isinstance(column, dict) and column and not any(isinstance(leaf, dict | list) for leaf in column.values()):
-            groups.setdefault(tuple(column), {})[key] = column
-    columns = max(groups.values(), key=len, default={})
-    if len(columns) < 2:
-        return {}, node
-    return columns, {key: value for key, value in node.items() if key not in columns}
-
-
-def plain(value: object) -> str:
-    """A leaf of ``scan.json`` as text; long floats are rounded, nulls are dashes."""
-    if value is None or value == "":
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return str(value)
+def _doubt(scan: dict[str, Any], landslides: gpd.GeoDataFrame, probability: Path | None) -> dict[str, Any]:
+    """All that the section on uncertainty tells."""
+    threshold = (scan.get("parameters") or {}).get("threshold")
+    spread = landslides["uncertainty_mean"].to_numpy(dtype=float, na_value=np.nan)
+    spread = spread[np.isfinite(spread)]
+    found: dict[str, Any] = {
+        "threshold": threshold,
+        "close": None,
+        "rows": [],
+        "plot": "",
+        "part": None,
+        "step": CLOSE,
+        "spread": np.percentile(spread, [25, 50, 75]).tolist() if spread.size else None,
+        "never": reservations(scan, landslides),
+    }
+    if threshold is None:
+        return found
+    ground = None if probability is None else ground_by_probability(probability)
+    return found | {
+        "close": close_calls(landslides, threshold),
+        "rows": threshold_rows(landslides, threshold=threshold, ground=ground),
+        "plot": "" if ground is None else threshold_plot(ground, threshold),
+        "part": None if ground is None else ground.part,
+    }
 
 
 def _card(model: dict[str, Any]) -> dict[str, Any]:
-    """What a reader asks of a model first; the rest of its manifest folds away."""
+    """What a reader asks of a model first; the annex has the rest of its manifest."""
     manifest = model.get("manifest") or {}
     card = {key: value for key, value in model.items() if key != "manifest"}
-    return card | {key: manifest[key] for key in CARD if manifest.get(key) not in (None, "", [], {})}
+    training = manifest.get("training")
+    if isinstance(training, dict):
+        card["trained_on"] = {key: training[key] for key in _TAUGHT if training.get(key) not in (None, "", [])}
+    card |= {key: manifest[key] for key in CARD if manifest.get(key) not in (None, "", [], {})}
+    return {key: value for key, value in card.items() if value not in ({}, [])}
 
 
 def _by_confidence(landslides: gpd.GeoDataFrame) -> list[dict[str, Any]]:
@@ -181,7 +171,7 @@ def _sizes(areas: np.ndarray) -> list[dict[str, Any]]:
     counts = np.histogram(areas, edges)[0]
     top = max(int(counts.max()), 1)
     return [
-        {"from": _tick(float(a)), "count": int(n), "height": 100 * n / top}
+        {"from": round_area(float(a)), "to": round_area(float(b)), "count": int(n), "height": 100 * n / top}
         for a, b, n in zip(edges[:-1], edges[1:], counts, strict=True)
     ]
 

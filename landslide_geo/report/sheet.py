@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from landslide_geo.report.house import DPI, FAINT, HEAD, INK, ORANGE, PAPER, TICK, TITLE, drawing, dress, write_png
+from landslide_geo.report.house import DPI, FAINT, HEAD, INK, ORANGE, PAPER, TICK, TITLE, dress, write_png
 
 #: Inches of the head, of the band above it, and at the left.
 _HEAD, _BAND, _SIDE = 0.72, 0.44, 0.25

@@ -14,7 +14,6 @@ from landslide_geo.inventory.score import (
     cell_correlation,
     matched,
     score,
-    size_frequency,
     touched,
 )
 
@@ -103,24 +102,6 @@ def test_boundaries_count_within_the_tolerance_only():
     assert half["precision"] == pytest.approx(0.5)
     assert half["recall"] == 1
     assert boundary_score(near[:0], reference, tolerance_m=5)["f1"] is None
-
-
-def test_a_power_law_is_recovered_and_the_rollover_found():
-    rng = np.random.default_rng(0)
-    tail = 1000 * (1 - rng.random(20_000)) ** (-1 / 1.4)  # p(A) ∝ A^−2.4 above 1000 m²
-    small = rng.uniform(100, 1000, 2_000)
-    found = size_frequency(np.concatenate([tail, small]))
-    assert found["alpha"] == pytest.approx(2.4, abs=0.05)
-    assert 900 < found["rollover_m2"] < 1700
-    assert sum(row["count"] for row in found["bins"]) == 22_000
-    assert sum(row["density"] * (row["to_m2"] - row["from_m2"]) for row in found["bins"]) == pytest.approx(1)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(0.5, 1e8), max_size=30))
-def test_no_object_falls_out_of_the_curve(areas):
-    found = size_frequency(np.array(areas))
-    assert sum(row["count"] for row in found["bins"]) == len(areas)
 
 
 def test_cells_correlate_by_rank():

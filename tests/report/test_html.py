@@ -24,11 +24,13 @@ class Outline(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.sources: list[str] = []
+        self.names: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag not in ("meta", "img", "link"):
             self.open.append(tag)
         self.sources += [value or "" for key, value in attrs if key in ("src", "href")]
+        self.names += [value or "" for key, value in attrs if key == "id"]
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -60,7 +62,8 @@ def test_report_is_whole_loads_nothing_and_tells_the_totals(tmp_path: Path) -> N
     parser = Outline()
     parser.feed(text)
     assert parser.open == []
-    assert [source[:22] for source in parser.sources] == ["data:image/png;base64,"]
+    assert [source[:22] for source in parser.sources if source[0] != "#"] == ["data:image/png;base64,"]
+    assert {source[1:] for source in parser.sources if source[0] == "#"} <= set(parser.names)
     assert "http" not in re.sub(r'src="data:[^"]*"', "", text)
     assert "scene &lt;1&gt;" in text
     plain = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
