@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
@@ -13,7 +14,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PathCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Polygon, Rectangle
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
@@ -21,11 +22,29 @@ from odc.geo.geom import BoundingBox
 
 from landslide_geo.inventory.schema import CONFIDENCE
 from landslide_geo.inventory.style import category_colours
-from landslide_geo.report.house import DPI, INK, PROBABILITY, drawing, write_png
+from landslide_geo.report.furniture import draw_graticule, framed, north_arrow, scale_bar
+from landslide_geo.report.house import (
+    DPI,
+    FAINT,
+    HEAD,
+    INK,
+    NOTE,
+    PAPER,
+    PROBABILITY,
+    TICK,
+    UNKNOWN,
+    drawing,
+    write_png,
+)
 from landslide_geo.report.picture import Picture, over_paper, read_rgb, read_single
+from landslide_geo.report.sheet import shortened
 
 #: Pixels a side of the pictures read for a panel: a bit more than a panel has at the resolution of the figure.
 PANEL_PIXELS = 700
+#: Inches: width of the picture, its margins, and the gap between maps in a row.
+_WIDTH, _SIDE, _GAP = 12.0, 0.42, 0.26
+#: Fewer landslides than this have a bolder edge in the overview.
+_FEW = 60
 #: Share of the scene's longer side that the closer look shows, and the least ground it may show (m).
 DETAIL_SHARE = 0.2
 DETAIL_MIN_M = 1500.0
@@ -63,38 +82,76 @@ def quicklook(
     scene = read_rgb(post, size=PANEL_PIXELS)
     box = scene.bounds
     detail = _detail(landslides, box)
-    rows = 1 if detail is None else 2
-    figure, axes, height = _layout(box, rows)
+    frames = _layout(box, closer=detail is not None)
     relief = _relief(hillshade, None)
-    _scene(axes[0, 0], scene, "Scene")
-    _probability(axes[0, 1], read_single(probability, size=PANEL_PIXELS), relief, "Probability")
-    _ground(axes[0, 2], scene, relief, f"Landslides ({len(landslides):,})")
-    _polygons(axes[0, 2], landslides)
+    left, middle, right = frames.overview
+    _scene(left, scene, "Scene")
+    _probability(middle, read_single(probability, size=PANEL_PIXELS), relief, "Probability")
+    _ground(right, scene, relief, f"Landslides ({len(landslides):,})")
+    _polygons(right, landslides)
+    for number, ax in enumerate(frames.overview):
+        ax.set(xlim=(frames.box.left, frames.box.right), ylim=(frames.box.bottom, frames.box.top))
+        draw_graticule(ax, frames.box, dark=number > 0, named_left=number == 0 or frames.stacked)
+    scale_bar(left, frames.box)
+    north_arrow(left, frames.box)
     if detail is not None:
-        for ax in axes[0]:
+        for ax in frames.overview:
             ax.add_patch(_frame(detail))
         _details(
-            axes[1], detail, post=post, pre=pre, hillshade=hillshade, probability=probability, landslides=landslides
-        )
-    _furnish(figure, axes, landslides, title=title, credits=credits, height=height)
-    write_png(path, figure)
+            frames.detail, detail, post=post, pre=pre, hillshade=hillshade, probability=probability,
+            landslides=landslides,
+        )  # fmt: skip
+    _furnish(frames, landslides, title=title, credits=credits, hidden=bool(_hidden(scene).any()))
+    write_png(path, frames.figure)
 
 
-def _layout(box: BoundingBox, rows: int) -> tuple[Figure, NDArray[np.object_], float]:
-    """A figure 12 inches wide with three panels a row, the second row square."""
-    width, side, gap, top, bottom = 12.0, 0.35, 0.22, 0.66, 0.86
-    panel = (width - 2 * side - 2 * gap) / 3
-    first = panel * min(max((box.top - box.bottom) / (box.right - box.left), 0.4), 1.6)
-    second = panel if rows == 2 else 0.0
-    between = 0.42 if rows == 2 else 0.0
-    height = top + first + between + second + bottom
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-    axes = np.empty((rows, 3), dtype=object)
-    for row, (y, h) in enumerate([(height - top - first, first), (bottom, second)][:rows]):
-        for col in range(3):
-            x = side + col * (panel + gap)
-            axes[row, col] = figure.add_axes((x / width, y / height, panel / width, h / height))
-    return figure, axes, height
+@dataclass(frozen=True, eq=False)
+class _Frames:
+    """A figure with room for its maps.
+
+    Attributes:
+        figure: 12 inches wide.
+        overview: three maps of the whole scene.
+        detail: three of a part of it, or none.
+        box: of the ground that the first three show.
+        stacked: they lie below one another, as those of a strip do.
+    """
+
+    figure: Figure
+    overview: list[Axes]
+    detail: list[Axes]
+    box: BoundingBox
+    stacked: bool
+
+    @property
+    def last(self) -> list[Axes]:
+        """The maps at the bottom, of which there are three in a row or one."""
+        return self.detail or ([self.overview[-1]] if self.stacked else self.overview)
+
+
+def _layout(box: BoundingBox, *, closer: bool) -> _Frames:
+    """Three maps in a row, of a low strip in a column; square ones of a part below them."""
+    width, side, gap, top, between, bottom = _WIDTH, _SIDE, _GAP, 0.66, 0.6, 1.0
+    whole = width - 2 * side
+    panel = (whole - 2 * gap) / 3
+    stacked = (box.top - box.bottom) / (box.right - box.left) < 0.4
+    view = framed(box, least=0.1, most=1.6) if stacked else framed(box, least=0.4, most=1.6)
+    across = whole if stacked else panel
+    first = across * (view.top - view.bottom) / (view.right - view.left)
+    rows = 3 if stacked else 1
+    height = top + rows * first + (rows - 1) * between + closer * (panel + between) + bottom
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor=PAPER)
+
+    def axes(x: float, y: float, w: float, h: float) -> Axes:
+        return figure.add_axes((x / width, y / height, w / width, h / height))
+
+    places = [(0, row) if stacked else (row, 0) for row in range(3)]
+    overview = [
+        axes(side + col * (panel + gap), height - top - first - row * (first + between), across, first)
+        for col, row in places
+    ]
+    detail = [axes(side + col * (panel + gap), bottom, panel, panel) for col in range(3)] if closer else []
+    return _Frames(figure, overview, detail, view, stacked)
 
 
 def _scene(ax: Axes, picture: Picture, heading: str) -> None:
@@ -103,7 +160,7 @@ def _scene(ax: Axes, picture: Picture, heading: str) -> None:
 
 
 def _probability(ax: Axes, picture: Picture, relief: Picture | None, heading: str) -> None:
-    ax.set_facecolor("#e8e8e8")
+    ax.set_facecolor(UNKNOWN)
     if relief is not None:
         ax.imshow(relief.values, extent=relief.extent, cmap="gray", vmin=-150, vmax=300, interpolation="antialiased")
     values = picture.values.filled(0.0)
@@ -124,20 +181,25 @@ def _relief(hillshade: Path | None, bounds: BoundingBox | None) -> Picture | Non
 def _dress(ax: Axes, picture: Picture, heading: str) -> None:
     left, right, bottom, top = picture.extent
     ax.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], aspect="equal")
-    ax.set_title(heading, loc="left", fontsize=10, color=INK, pad=4)
+    ax.set_facecolor(UNKNOWN)
+    ax.set_title(heading, loc="left", fontsize=HEAD + 1, color=INK, pad=4)
     for spine in ax.spines.values():
-        spine.set(visible=True, edgecolor="#555555", linewidth=0.6)
+        spine.set(visible=True, edgecolor=FAINT, linewidth=0.6)
 
 
 def _ground(ax: Axes, scene: Picture, relief: Picture | None, heading: str) -> None:
     """Pale ground that leaves the colours to the polygons: the relief, or else the scene, washed out."""
-    pale = 255 - (255 - over_paper(scene).mean(axis=2)) * 0.5
+    pale = np.ma.masked_array(255 - (255 - over_paper(scene).mean(axis=2)) * 0.5, _hidden(scene))
     if relief is None:
         ax.imshow(pale, extent=scene.extent, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
     else:
-        ax.set_facecolor("#e8e8e8")
+        ax.set_facecolor(UNKNOWN)
         ax.imshow(relief.values, extent=relief.extent, cmap="gray", vmin=-150, vmax=280, interpolation="antialiased")
     _dress(ax, scene, heading)
+
+
+def _hidden(scene: Picture) -> NDArray[np.bool_]:
+    return np.asarray(np.ma.getmaskarray(scene.values).all(axis=2))
 
 
 def _polygons(ax: Axes, landslides: gpd.GeoDataFrame, *, outlined: bool = False) -> None:
@@ -148,6 +210,7 @@ def _polygons(ax: Axes, landslides: gpd.GeoDataFrame, *, outlined: bool = False)
         landslides: polygons with their confidence.
         outlined: bright outlines that leave the ground inside visible, instead of filled ones.
     """
+    edge = 0.6 if len(landslides) < _FEW else 0.15  # a few small ones must be found on the map at all
     for code, colour in category_colours("landslides").items():
         chosen = landslides.geometry[(landslides["confidence"] == code).to_numpy(dtype=bool, na_value=False)]
         outlines = [outline for geometry in chosen for outline in _outlines(geometry)]
@@ -158,7 +221,7 @@ def _polygons(ax: Axes, landslides: gpd.GeoDataFrame, *, outlined: bool = False)
                 collection = PathCollection(outlines, facecolor=(*rgb, 0.18), edgecolor=rgb, linewidth=1.0)
                 collection.set_path_effects([withStroke(linewidth=2.0, foreground="#111111")])
             else:
-                collection = PathCollection(outlines, facecolor=(*rgb, 0.95), edgecolor=dark, linewidth=0.15)
+                collection = PathCollection(outlines, facecolor=(*rgb, 0.95), edgecolor=dark, linewidth=edge)
             ax.add_collection(collection, autolim=False)
 
 
@@ -204,7 +267,7 @@ def _frame(detail: BoundingBox) -> Rectangle:
 
 
 def _details(
-    axes: NDArray[np.object_],
+    axes: list[Axes],
     detail: BoundingBox,
     *,
     post: Path,
@@ -226,22 +289,22 @@ def _details(
     _scene(axes[2], after, "Landslides")
     near = landslides.cx[detail.left : detail.right, detail.bottom : detail.top]
     _polygons(axes[2], near, outlined=True)
+    for number, ax in enumerate(axes):
+        draw_graticule(ax, after.bounds, dark=False, named_left=number == 0)
+    scale_bar(axes[0], after.bounds)
 
 
-def _furnish(
-    figure: Figure, axes: NDArray[np.object_], landslides: gpd.GeoDataFrame, *, title: str, credits: str, height: float
-) -> None:
-    """Title, legends, scale bars, north arrow, sources."""
-    left = axes[0, 0].get_position().x0
-    figure.text(left, 1 - 0.20 / height, title, fontsize=14, fontweight="bold", color=INK, va="center")
-    for row in axes:
-        _scale_bar(row[0])
-    _north(axes[0, 0])
-    foot = axes[-1, 0].get_position().y0
-    bar = figure.add_axes((axes[-1, 1].get_position().x0, foot - 0.30 / height, 0.2, 0.10 / height))
+def _furnish(frames: _Frames, landslides: gpd.GeoDataFrame, *, title: str, credits: str, hidden: bool) -> None:
+    """Title, legends, sources."""
+    figure, height = frames.figure, frames.figure.get_size_inches()[1]
+    left = frames.overview[0].get_position().x0
+    figure.text(left, 1 - 0.20 / height, shortened(title, 90), fontsize=14, fontweight="bold", color=INK, va="center")
+    foot = frames.last[0].get_position().y0 - 0.14 / height
+    thirds = [left + third * (_WIDTH - 2 * _SIDE + _GAP) / 3 / _WIDTH for third in range(3)]
+    bar = figure.add_axes((left, foot - 0.30 / height, 0.2, 0.10 / height))
     figure.colorbar(ScalarMappable(Normalize(0, 1), PROBABILITY), cax=bar, orientation="horizontal")
-    bar.tick_params(labelsize=7, length=2, pad=2)
-    bar.set_title("Probability of landslide", fontsize=8, loc="left", pad=3, color=INK)
+    bar.tick_params(labelsize=NOTE, length=2, pad=2)
+    bar.set_title("Probability of landslide", fontsize=TICK, loc="left", pad=3, color=INK)
     labels, colours = dict(CONFIDENCE), category_colours("landslides")
     present = {int(code) for code in landslides["confidence"].dropna().unique()} | {1, 2, 3}
     handles = []
@@ -249,46 +312,16 @@ def _furnish(
         red, green, blue = mpl.colors.to_rgb(colours[code])
         edge = (0.45 * red, 0.45 * green, 0.45 * blue)
         handles.append(Patch(facecolor=(red, green, blue), edgecolor=edge, linewidth=0.5, label=labels[str(code)]))
-    figure.legend(
-        handles=handles, loc="upper left", bbox_to_anchor=(axes[-1, 2].get_position().x0 - 0.006, foot - 0.06 / height),
-        ncols=len(handles), fontsize=8, frameon=False, title="Confidence", title_fontsize=8, alignment="left",
-        handlelength=1.4, columnspacing=1.2,
-    )  # fmt: skip
-    grid = landslides.crs.name if landslides.crs is not None else ""
-    figure.text(left, 0.12 / height, " · ".join(part for part in (credits, grid) if part), fontsize=7, color="#555555")
-
-
-def _scale_bar(ax: Axes) -> None:
-    """A bar of a round length, about a quarter of the panel, on a plate that keeps it readable on any ground."""
-    left, right = ax.get_xlim()
-    bottom, top = ax.get_ylim()
-    wanted = (right - left) / 4
-    power = 10 ** np.floor(np.log10(wanted))
-    length = max(step * power for step in (1, 2, 5) if step * power <= wanted)
-    text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    margin, thick = (right - left) * 0.04, (top - bottom) * 0.012
-    x, y = left + margin, bottom + margin
-    plate = Rectangle(
-        (x - margin / 2, y - margin / 2),
-        length + margin,
-        thick + margin * 1.9,
-        facecolor="white",
-        alpha=0.8,
-        linewidth=0,
-    )
-    ax.add_patch(plate)
-    for i, colour in enumerate(("black", "white")):
-        half = Rectangle(
-            (x + i * length / 2, y), length / 2, thick, facecolor=colour, edgecolor="black", linewidth=0.6
-        )  # fmt: skip
-        ax.add_patch(half)
-    ax.text(x + length / 2, y + thick + margin * 0.25, text, ha="center", va="bottom", fontsize=7.5, color="black")
-
-
-def _north(ax: Axes) -> None:
-    """An arrow on a plate in the upper right corner; all grids are north-up."""
-    plate = Rectangle((0.91, 0.82), 0.075, 0.165, transform=ax.transAxes, facecolor="white", alpha=0.8, linewidth=0)
-    ax.add_patch(plate)
-    corners = [(0.9475, 0.97), (0.968, 0.895), (0.9475, 0.91), (0.927, 0.895)]
-    ax.add_patch(Polygon(corners, closed=True, transform=ax.transAxes, facecolor="black", linewidth=0))
-    ax.text(0.9475, 0.855, "N", transform=ax.transAxes, ha="center", va="center", fontsize=8, fontweight="bold")
+    others = [Patch(facecolor=UNKNOWN, edgecolor=FAINT, linewidth=0.5, label="no image")] if hidden else []
+    if frames.detail:
+        others.append(Patch(facecolor="white", edgecolor="black", linewidth=1.4, label="closer look"))
+    for at, heading, shown in ((thirds[1], "Confidence", handles), (thirds[2], "Also", others)):
+        if shown:
+            figure.legend(
+                handles=shown, loc="upper left", bbox_to_anchor=(at - 0.006, foot), ncols=len(shown),
+                fontsize=TICK, frameon=False, title=heading, title_fontsize=TICK, alignment="left",
+                handlelength=1.4, columnspacing=1.2,
+            )  # fmt: skip
+    grid = f"{landslides.crs.name}, degrees of WGS 84" if landslides.crs is not None else ""
+    told = " · ".join(part for part in (credits, grid) if part)
+    figure.text(left, 0.12 / height, shortened(told, 200), fontsize=NOTE, color=FAINT)
