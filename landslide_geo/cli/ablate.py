@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from landslide_geo.cli.speech import Json, Quiet, Speech
+
 
 def ablate(
     seeds: Annotated[str, typer.Option("--seeds", metavar="N1,N2,…", help="Of training; each runs all.")] = "0",
@@ -16,6 +18,8 @@ def ablate(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for tables and the picture.")] = Path(
         "data/ablations"
     ),
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure what each part of a system is worth; every system and seed is a DVC experiment (dvc exp show).
 
@@ -24,6 +28,8 @@ def ablate(
 
     Example: landslide profile sensors && git commit -am sensors && landslide ablate --seeds 0,1,2
     """
+    from dataclasses import asdict
+
     from landslide_geo.errors import ParameterError
     from landslide_geo.pipeline.ablation import WRITTEN, write_ablations
     from landslide_geo.pipeline.ablation import ablate as run
@@ -37,11 +43,15 @@ def ablate(
     if min(numbers) < 0:
         raise ParameterError(f"--seeds {seeds}: seeds are 0 or more")
 
+    speech = Speech(as_json=as_json, quiet=quiet)
+
     def told(measured: Measured, fresh: bool) -> None:
         kept = "" if fresh else ", was there"
-        typer.echo(f"{measured.name}-{measured.seed}: f1 {measured.f1:.4f}{kept}")
+        speech.say(f"{measured.name}-{measured.seed}: f1 {measured.f1:.4f}{kept}")
 
     with plots_folder(out, WRITTEN, option="--out") as folder:  # what is in the way is said now, not after hours
         assert folder is not None
-        write_ablations(folder, run(seeds=numbers, only=only, report=told))
-    typer.echo(str(out))
+        with speech.working():
+            found = run(seeds=numbers, only=only, report=told)
+        write_ablations(folder, found)
+    speech.done({"out": str(out), "runs": [asdict(one) for one in found]}, [str(out)])

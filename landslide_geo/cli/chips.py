@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from landslide_geo.cli.options import Dem
+from landslide_geo.cli.speech import Json, Quiet, Speech
 
 
 def chips(
@@ -54,7 +54,8 @@ def chips(
     test: Annotated[float | None, typer.Option("--test", metavar="SHARE", help="Likewise; 0 by default.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Draws negatives and splits.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace chips that are in DIR.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Cut labelled chips from your own scene, to train on.
 
@@ -78,11 +79,13 @@ def chips(
         ChipParams, {key: value for key, value in given.items() if value is not None}, where="landslide chips"
     )
     names = None if bands is None else [name.strip() for name in bands.split(",")]
-    found = cut_chips(
-        sources, inventory, out, dem=dem, bands=names, extent=extent, complete=complete, params=params,
-        overwrite=overwrite,
-    )  # fmt: skip
-    typer.echo(json.dumps(found) if as_json else "\n".join(lines(found)))
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with speech.working():
+        found = cut_chips(
+            sources, inventory, out, dem=dem, bands=names, extent=extent, complete=complete, params=params,
+            overwrite=overwrite,
+        )  # fmt: skip
+    speech.done(found, lines(found))
 
 
 def lines(found: dict[str, Any]) -> list[str]:

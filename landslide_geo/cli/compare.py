@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from landslide_geo.cli.speech import Json, Quiet, Speech
 
 
 def compare(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="Earlier inventory, e.g. landslides.gpkg of a scan.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="Later inventory.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE.gpkg", help="GeoPackage to write.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the totals as JSON.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Tell what became of each landslide: new, unchanged, grown, shrunk, merged, split, gone, hidden, or rejected.
 
@@ -24,9 +26,11 @@ def compare(
 
     from landslide_geo.pipeline.inventories import compare_files
 
-    found = compare_files(old, new, out)
-    if as_json:
-        typer.echo(json.dumps(found))
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with speech.working("comparison"):
+        found = compare_files(old, new, out)
+    speech.done(found)
+    if speech.silent:
         return
     table = Table(title=f"{old} → {new}")
     for column in ("Status", "Landslides", "Before (ha)", "Now (ha)", "Change (ha)"):

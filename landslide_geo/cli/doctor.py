@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
+from landslide_geo.cli.speech import Json, Quiet
+
 
 def doctor(
     offline: Annotated[bool, typer.Option("--offline", help="Do not try the network.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Tell what works here: versions, raster drivers, GPU, network, models. Exit code 1 where a scan cannot run.
 
@@ -24,7 +27,7 @@ def doctor(
     checks = examine(network=not offline)
     if as_json:
         typer.echo(json.dumps([vars(check) for check in checks]))
-    else:
+    elif not quiet:
         console = Console(highlight=False)
         for check in checks:
             mark = "[green]ok  [/]" if check.works else ("[red]FAIL[/]" if check.needed else "[yellow]no  [/]")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from landslide_geo.cli.speech import Json, Quiet, Speech
+
 
 def ensemble(
     members: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Finished bundles, each with predictions.")],
@@ -28,6 +30,8 @@ def ensemble(
         typer.Option("--prefilter", metavar="DIR", help="Of landslide prefilter: asked before the networks."),
     ] = None,
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Of the ensemble.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Put folds, or several systems of folds, together to one model that classifies.
 
@@ -50,15 +54,19 @@ def ensemble(
             equals = ""
         if not (system and equals):
             raise ParameterError(f"--weight {given}: give a name and a number, as in v2l=0.7")
-    made = combine(
-        members, out, name=name, weights=weights, anchor=anchor, abstain=abstain, tta=tta, prefilter=prefilter
-    )
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with speech.working("ensemble"):
+        made = combine(
+            members, out, name=name, weights=weights, anchor=anchor, abstain=abstain, tta=tta, prefilter=prefilter
+        )
     told = made.manifest["metrics"]["out_of_fold"]
-    for fold, values in told["folds"].items():
-        typer.echo(f"{fold}: f1 {values['f1']:.4f} at {values['threshold']:g} ({values['n']:,} chips)")
+    lines = [
+        f"{fold}: f1 {values['f1']:.4f} at {values['threshold']:g} ({values['n']:,} chips)"
+        for fold, values in told["folds"].items()
+    ]
     folds = told["f1_of_folds"]
     shares = ", ".join(f"{system} {share:.3g}" for system, share in told["weights"].items())
     simulated = ", simulated" if told["simulated"] else ""
-    typer.echo(f"mean of folds {folds['mean']:.4f} ± {folds['deviation']:.4f}; weights: {shares}")
-    typer.echo(f"together: f1 {told['f1']:.4f} at {made.threshold:g} ({told['n']:,} chips{simulated})")
-    typer.echo(str(out))
+    lines.append(f"mean of folds {folds['mean']:.4f} ± {folds['deviation']:.4f}; weights: {shares}")
+    lines.append(f"together: f1 {told['f1']:.4f} at {made.threshold:g} ({told['n']:,} chips{simulated})")
+    speech.done({"out": str(out), "threshold": made.threshold} | told, [*lines, str(out)])

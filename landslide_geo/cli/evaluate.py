@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from landslide_geo.cli.options import warn
+from landslide_geo.cli import complete
+from landslide_geo.cli.speech import Json, Quiet, Speech
+
+#: Scores of the table at the end.
+_SUMMED: Final = {
+    "F1": "f1",
+    "IoU": "iou",
+    "Precision": "precision",
+    "Recall": "recall",
+    "Accuracy": "accuracy",
+    "AUC": "auc",
+}
 
 
 def evaluate(
     root: Annotated[Path, typer.Option("--root", metavar="DIR", help="Folder of the dataset.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="metrics.json to write.")],
     model: Annotated[
-        str, typer.Option("--model", metavar="NAME|DIR", help="Shipped model, or folder of a bundle or ensemble.")
+        str,
+        typer.Option(
+            "--model",
+            metavar="NAME|DIR",
+            autocompletion=complete.models,
+            help="Shipped model, or folder of a bundle or ensemble.",
+        ),
     ] = "default",
     dataset: Annotated[
-        str, typer.Option("--dataset", metavar="NAME", help="As for landslide prepare; or chips, which it wrote.")
+        str,
+        typer.Option(
+            "--dataset",
+            metavar="NAME",
+            autocompletion=complete.scored,
+            help="As for landslide prepare; or chips, which it wrote.",
+        ),
     ] = "landslide4sense-rgb",
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="train, validation or test")] = "test",
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAME", autocompletion=complete.splits, help="train, validation or test")
+    ] = "test",
     calibration: Annotated[
         Path | None,
         typer.Option("--calibration", metavar="FILE", help="Of landslide calibrate, instead of the model's own."),
@@ -42,6 +67,8 @@ def evaluate(
         bool,
         typer.Option("--compare-filter", help="Score without the model's filter too, and measure what it saves."),
     ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Score a model on a labelled dataset.
 
@@ -52,7 +79,8 @@ def evaluate(
     from landslide_geo.pipeline.figures import EVALUATED, plots_folder, write_evaluation
     from landslide_geo.pipeline.training import write_result
 
-    with plots_folder(plots, EVALUATED) as folder:
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with plots_folder(plots, EVALUATED) as folder, speech.working():
         found = evaluate_model(
             model, dataset=dataset, root=root, split=split, tta=tta, threshold=threshold, prior=prior,
             decision=calibration, filter=not no_filter, compare_filter=compare_filter,
@@ -62,19 +90,20 @@ def evaluate(
             write_evaluation(folder, found)
         write_result(out, metrics)
     for line in found.doubts:
-        warn(line)
+        speech.warn(line)
     simulated = ", simulated" if metrics["simulated"] else ""
     filtered = f"; {metrics['filtered']:.1%} of the chips filtered" if "filtered" in metrics else ""
-    typer.echo(
+    lines = [
         f"{metrics['model']} on {metrics['dataset']} {split}: "
         f"f1 {metrics['f1']:.3f}, iou {metrics['iou']:.3f}, "
         f"precision {metrics['precision']:.3f}, recall {metrics['recall']:.3f} "
         f"at {metrics['threshold']:g} ({metrics['n']:,} {metrics['unit']}s{simulated}){filtered}"
-    )
+    ]
     if "filter_saves" in metrics:
         own, every = (metrics["filter_saves"][name] for name in ("with_filter", "without_filter"))
-        typer.echo(
+        lines.append(
             f"with the filter {own['seconds']:g} s, {own['energy_wh']:g} Wh, f1 {own['f1']:.3f}; without it "
             f"{every['seconds']:g} s, {every['energy_wh']:g} Wh, f1 {every['f1']:.3f}"
         )
-    typer.echo(str(out))
+    table = {name: f"{metrics[key]:.3f}" for name, key in _SUMMED.items() if metrics.get(key) is not None}
+    speech.done(metrics, [*lines, str(out)], table=table)

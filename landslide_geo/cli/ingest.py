@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from landslide_geo.cli import complete
 from landslide_geo.cli.options import DemUnit
+from landslide_geo.cli.speech import Json, Quiet, Speech
 
 if TYPE_CHECKING:
     from landslide_geo.pipeline.ingest import IngestResult
@@ -44,6 +45,7 @@ def ingest(
         typer.Option(
             "--stac",
             metavar="NAME|URL",
+            autocompletion=complete.catalogues,
             help="earth-search (the default), planetary-computer, copernicus, or the address of a STAC API.",
         ),
     ] = None,
@@ -90,8 +92,8 @@ def ingest(
     ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be taken, and load nothing.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another scene in DIR.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Make a scene of an area and dates from a STAC catalogue; landslide scan takes its folder as a source.
 
@@ -115,14 +117,14 @@ def ingest(
     params = validated(
         IngestParams, {key: value for key, value in given.items() if value is not None}, where="landslide ingest"
     )
-    tell = None if quiet or as_json else lambda text: typer.echo(text, err=True)
-    result = run(
-        out, aoi=aoi, bbox=bbox, datetime=datetime, event=event, pre_datetime=pre_datetime, params=params,
-        overwrite=overwrite, plan_only=dry_run, progress=tell,
-    )  # fmt: skip
-    if as_json:
-        typer.echo(json.dumps(result.record | {"out": str(result.out)}))
-    elif not quiet:
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with speech.working():
+        result = run(
+            out, aoi=aoi, bbox=bbox, datetime=datetime, event=event, pre_datetime=pre_datetime, params=params,
+            overwrite=overwrite, plan_only=dry_run, progress=None if speech.silent else speech.note,
+        )  # fmt: skip
+    speech.done(result.record | {"out": str(result.out)})
+    if not speech.silent:
         _show(result)
 
 

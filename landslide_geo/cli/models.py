@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from landslide_geo.cli import complete
+from landslide_geo.cli.speech import Json, Quiet, Speech
 from landslide_geo.errors import ParameterError
 
 app = typer.Typer(help="The models that come with the package, and any bundle.")
@@ -40,7 +42,12 @@ def list_models() -> None:
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME|DIR", help="Shipped model, or folder of a bundle or ensemble.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|DIR", autocompletion=complete.models, help="Shipped model, or folder of a bundle or ensemble."
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json as it is.")] = False,
 ) -> None:
     """Show what a model needs, how it decides, where it comes from, and its figures.
@@ -60,7 +67,12 @@ def show(
 
 @app.command("summary")
 def summary(
-    architecture: Annotated[str, typer.Argument(metavar="ARCHITECTURE", help="As in params.yaml, e.g. unet.")],
+    architecture: Annotated[
+        str,
+        typer.Argument(
+            metavar="ARCHITECTURE", autocompletion=complete.architectures, help="As in params.yaml, e.g. unet."
+        ),
+    ],
     bands: Annotated[
         int | None, typer.Option("--bands", metavar="N", help="Bands of the input; 3, or as many as have names.")
     ] = None,
@@ -113,7 +125,12 @@ def summary(
 
 @app.command("curves")
 def curves(
-    model: Annotated[str, typer.Argument(metavar="NAME|DIR", help="Shipped model, or folder of a bundle.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|DIR", autocompletion=complete.models, help="Shipped model, or folder of a bundle."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="PNG to write.")],
 ) -> None:
     """Draw loss, F1 on validation and learning rate over the epochs of a model's training.
@@ -129,7 +146,12 @@ def curves(
 @app.command("compare")
 def compare(
     models: Annotated[
-        list[str], typer.Argument(metavar="NAME|DIR...", help="Shipped models, or folders of bundles or ensembles.")
+        list[str],
+        typer.Argument(
+            metavar="NAME|DIR...",
+            autocompletion=complete.models,
+            help="Shipped models, or folders of bundles or ensembles.",
+        ),
     ],
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the table there too.")] = None,
 ) -> None:
@@ -149,16 +171,26 @@ def compare(
 @app.command("cross")
 def cross(
     models: Annotated[
-        list[str], typer.Option("--model", metavar="NAME|DIR", help="A row: shipped model, or a bundle's folder.")
+        list[str],
+        typer.Option(
+            "--model",
+            metavar="NAME|DIR",
+            autocompletion=complete.models,
+            help="A row: shipped model, or a bundle's folder.",
+        ),
     ],
     chips: Annotated[
         list[Path], typer.Option("--chips", metavar="DIR", help="A column: folder of chips, or a store in it.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Markdown to write, and JSON beside it.")],
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="Of the folders of chips.")] = "test",
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAME", autocompletion=complete.splits, help="Of the folders of chips.")
+    ] = "test",
     no_filter: Annotated[
         bool, typer.Option("--no-filter", help="Do not ask the models' filters before their networks.")
     ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Score several models on several datasets: a Markdown table of F1, IoU and AUC.
 
@@ -170,12 +202,13 @@ def cross(
     from landslide_geo.pipeline.cross import cross_evaluate, cross_table, figures_path, write_cross
 
     figures_path(out)
-    found = cross_evaluate(
-        models, chips, split=split, report=lambda *pair: typer.echo(" on ".join(pair), err=True), filter=not no_filter
-    )
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with speech.working():
+        found = cross_evaluate(
+            models, chips, split=split, report=lambda *pair: speech.note(" on ".join(pair)), filter=not no_filter
+        )
     beside = write_cross(out, found)
-    typer.echo(cross_table(found) + "\n")
-    typer.echo(f"{out}\n{beside}")
+    speech.done(found, [cross_table(found) + "\n", f"{out}\n{beside}"])
 
 
 def _channels(

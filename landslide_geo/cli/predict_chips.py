@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from landslide_geo.cli.options import warn
+from landslide_geo.cli import complete
+from landslide_geo.cli.speech import Json, Quiet, Speech
 
 
 def predict_chips(
@@ -16,12 +17,26 @@ def predict_chips(
         Path, typer.Option("--out", metavar="FILE|DIR", help="submission.csv (ID, label); of masks, a new folder.")
     ],
     model: Annotated[
-        str, typer.Option("--model", metavar="NAME|DIR", help="Shipped model, or folder of a bundle or ensemble.")
+        str,
+        typer.Option(
+            "--model",
+            metavar="NAME|DIR",
+            autocompletion=complete.models,
+            help="Shipped model, or folder of a bundle or ensemble.",
+        ),
     ] = "default",
     dataset: Annotated[
-        str, typer.Option("--dataset", metavar="NAME", help="zindi, landslide4sense, or chips of landslide prepare.")
+        str,
+        typer.Option(
+            "--dataset",
+            metavar="NAME",
+            autocompletion=complete.scored,
+            help="zindi, landslide4sense, or chips of landslide prepare.",
+        ),
     ] = "zindi",
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="Of chips.")] = "test",
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAME", autocompletion=complete.splits, help="Of chips.")
+    ] = "test",
     threshold: Annotated[
         float | None, typer.Option("--threshold", metavar="P", help="Instead of the model's own.")
     ] = None,
@@ -46,6 +61,8 @@ def predict_chips(
     no_filter: Annotated[
         bool, typer.Option("--no-filter", help="Do not ask the model's filter before the network.")
     ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Predict patches whose truth nobody has told, and write the answers as the challenges want them.
 
@@ -57,16 +74,19 @@ def predict_chips(
     from landslide_geo.pipeline.prediction import predict_chips
 
     given = {"speckle": speckle, "speckle_window": speckle_window}
-    found = predict_chips(
-        model, dataset=dataset, root=root, out=out, split=split, threshold=threshold, tta=tta, prior=prior,
-        probabilities=probabilities, options={name: value for name, value in given.items() if value is not None},
-        filter=not no_filter,
-    )  # fmt: skip
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with speech.working():
+        found = predict_chips(
+            model, dataset=dataset, root=root, out=out, split=split, threshold=threshold, tta=tta, prior=prior,
+            probabilities=probabilities, options={name: value for name, value in given.items() if value is not None},
+            filter=not no_filter,
+        )  # fmt: skip
     for line in found.doubts:
-        warn(line)
+        speech.warn(line)
     filtered = "" if found.filtered is None else f"; {found.filtered:.1%} filtered"
-    typer.echo(
-        f"{found.chips:,} chips, {found.positive:,} with a landslide; mean spread over answers {found.spread:.4f}"
-        f"{filtered}"
-    )
-    typer.echo(str(out))
+    told = f"{found.chips:,} chips, {found.positive:,} with a landslide; mean spread over answers {found.spread:.4f}"
+    result = {
+        "chips": found.chips, "positive": found.positive, "spread": found.spread, "filtered": found.filtered,
+        "out": str(out),
+    }  # fmt: skip
+    speech.done(result, [told + filtered, str(out)])

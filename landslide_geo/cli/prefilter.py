@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from landslide_geo.cli.speech import Json, Quiet, Speech
+
 
 def prefilter(
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Chips of landslide prepare or landslide chips.")],
@@ -27,6 +29,8 @@ def prefilter(
         Path | None,
         typer.Option("--energy", metavar="FILE", help="JSON: energy_wh that a network used, for how many chips."),
     ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a filter that keeps windows without landslides from the network; landslide bundle --prefilter takes it in.
 
@@ -40,14 +44,17 @@ def prefilter(
     changes = {"bands": listed, "folds": folds, "seed": seed, "recall": recall}
     given = {name: value for name, value in changes.items() if value is not None}
     chosen = validated(PrefilterParams, base.model_dump() | given, where="landslide prefilter")
-    found = train_prefilter(data, out, params=chosen, energy=energy)
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with speech.working():
+        found = train_prefilter(data, out, params=chosen, energy=energy)
+    lines = []
     for name, what in (("out_of_fold", "out of fold"), ("validation", "validation")):
         if name in found:
             told = found[name]
-            typer.echo(
+            lines.append(
                 f"{what}: {told['filtered']:.1%} of {told['chips']:,} chips filtered, recall {told['recall']:.4f}, "
                 f"landslides in {told['prevalence_before']:.1%} of chips before, {told['prevalence_after']:.1%} after"
             )
     if "energy" in found:
-        typer.echo(f"energy saved: {found['energy']['saved_wh_per_1000_chips']:g} Wh per 1,000 chips")
-    typer.echo(str(out))
+        lines.append(f"energy saved: {found['energy']['saved_wh_per_1000_chips']:g} Wh per 1,000 chips")
+    speech.done({"out": str(out)} | found, [*lines, str(out)])

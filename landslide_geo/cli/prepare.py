@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from landslide_geo.cli.options import warn
+from landslide_geo.cli import complete
+from landslide_geo.cli.speech import Json, Quiet, Speech
 
 
 def prepare(
@@ -16,6 +16,7 @@ def prepare(
         str,
         typer.Argument(
             metavar="NAME",
+            autocompletion=complete.datasets,
             help="landslide4sense, landslide4sense-rgb, bijie, zindi, hrgldd, sen12landslides, negatives or simulated.",
         ),
     ],
@@ -43,7 +44,12 @@ def prepare(
     cloud_mask: Annotated[bool, typer.Option("--cloud-mask", help="Add a band that is 1 on clouds (zindi).")] = False,
     speckle: Annotated[
         str | None,
-        typer.Option("--speckle", metavar="NAME", help="Filter radar: median, lee or none (zindi). Default: none."),
+        typer.Option(
+            "--speckle",
+            metavar="NAME",
+            autocompletion=complete.speckles,
+            help="Filter radar: median, lee or none (zindi). Default: none.",
+        ),
     ] = None,
     speckle_window: Annotated[
         int | None,
@@ -75,7 +81,8 @@ def prepare(
         float | None, typer.Option("--clouds", metavar="S", help="Share of the sky (simulated). Default: 0.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace chips that are in DIR.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Turn a published dataset into chips, to train on or to evaluate with; or simulate some.
 
@@ -87,16 +94,16 @@ def prepare(
     from landslide_geo.pipeline.prepare import prepare_dataset
 
     listed = None if bands is None else list(BANDS) if bands == "all" else [band.strip() for band in bands.split(",")]
-    found = prepare_dataset(
-        name, root, out, seed=seed, labels=labels, cloud_mask=cloud_mask, speckle=speckle,  # type: ignore[arg-type]
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with speech.working():
+        found = prepare_dataset(
+            name, root, out, seed=seed, labels=labels, cloud_mask=cloud_mask, speckle=speckle,  # type: ignore[arg-type]
         speckle_window=speckle_window, published=splits, chips=chips, size=size, bands=listed, share=share,
-        clouds=clouds, overwrite=overwrite, warn=warn,
-    )  # fmt: skip
-    if as_json:
-        typer.echo(json.dumps(found))
-        return
+        clouds=clouds, overwrite=overwrite, warn=speech.warn,
+        )  # fmt: skip
+    lines = []
     for split, counts in found.items():
         if split != "out":
             left = f", {counts['left_out']:,} left out" if counts["left_out"] else ""
-            typer.echo(f"{split}: {counts['chips']:,} chips, {counts['landslide']:,} with a landslide{left}")
-    typer.echo(found["out"])
+            lines.append(f"{split}: {counts['chips']:,} chips, {counts['landslide']:,} with a landslide{left}")
+    speech.done(found, [*lines, found["out"]])

@@ -7,9 +7,16 @@ from typing import Annotated
 
 import typer
 
+from landslide_geo.cli import complete
+
 
 def profile(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="smoke, sensors, fused, cpu, bijie, gpu or zindi.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", autocompletion=complete.profiles, help="smoke, sensors, fused, cpu, bijie, gpu or zindi."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write.")] = Path("params.yaml"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace parameters that were edited.")] = False,
 ) -> None:

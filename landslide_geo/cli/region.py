@@ -8,6 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from landslide_geo.cli import complete
+from landslide_geo.cli.speech import Json, Quiet, Speech
+
 app = typer.Typer(help="Regions that are scanned again and again, and their running inventories.")
 models = typer.Typer(help="The model that a region's scans take.")
 app.add_typer(models, name="model")
@@ -15,7 +18,6 @@ app.add_typer(models, name="model")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the region.")]
 Regions = Annotated[Path, typer.Option("--regions", metavar="DIR", help="Folder of region files.")]
 Work = Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of the work of regions.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="For the record.")]
 _FILES, _WORK = Path("regions"), Path("data/regions")
 
@@ -27,7 +29,13 @@ def add(
     bbox: Annotated[str | None, typer.Option("--bbox", metavar="W,S,E,N", help="Area: a box in degrees.")] = None,
     dem: Annotated[Path | None, typer.Option("--dem", metavar="FILE", help="Elevation model in metres.")] = None,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME|DIR", help="A shipped model's name, or a bundle's folder.")
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME|DIR",
+            autocompletion=complete.models,
+            help="A shipped model's name, or a bundle's folder.",
+        ),
     ] = None,
     threshold: Annotated[float | None, typer.Option("--threshold", metavar="P", help="On probability, 0–1.")] = None,
     stac: Annotated[str | None, typer.Option("--stac", metavar="NAME|URL", help="Catalogue of acquisitions.")] = None,
@@ -129,18 +137,19 @@ def run(
         str | None, typer.Option("--scheduler", metavar="ADDR", help="Dask scheduler whose workers share them.")
     ] = None,
     as_json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Scan what is new, enter it into the inventory, and publish. After a kill the same command goes on."""
     from landslide_geo.regions.region import read_region
     from landslide_geo.regions.run import run_region
 
     region = read_region(name, regions=regions, work=work)
-    tell = None if quiet or as_json else lambda text: typer.echo(text, err=True)
-    found = run_region(region, wait_s=wait, workers=workers, scheduler=scheduler, tell=tell)
-    if as_json:
-        typer.echo(json.dumps(found))
-    elif not quiet:
+    speech = Speech(as_json=as_json, quiet=quiet)
+    tell = None if speech.silent else speech.note
+    with speech.working():
+        found = run_region(region, wait_s=wait, workers=workers, scheduler=scheduler, tell=tell)
+    speech.done(found)
+    if not speech.silent:
         counts = {state: len(found[state]) for state in ("found", "done", "skipped", "failed", "parked")}
         typer.echo(", ".join(f"{count} {state}" for state, count in counts.items()))
         for key, done in found["done"].items():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from landslide_geo.cli.chips import lines as told_of_chips
+from landslide_geo.cli.speech import Json, Quiet, Speech
 
 app = typer.Typer(help="What analysts made of an inventory in QGIS.")
 
@@ -37,7 +37,8 @@ def import_(
         Path | None,
         typer.Option("--chips", metavar="DIR", help="Also cut labelled chips from the scan's scene, to train on."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Read back what was confirmed, rejected, redrawn, split, merged, added and deleted; EDITED stays as it is.
 
@@ -45,8 +46,10 @@ def import_(
     """
     from landslide_geo.pipeline.review import import_review
 
-    found = import_review(edited, original=original, out=out, scan=scan, reviewer=reviewer, chips=chips)
-    typer.echo(json.dumps(found) if as_json else "\n".join(_lines(found)))
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with speech.working("review"):
+        found = import_review(edited, original=original, out=out, scan=scan, reviewer=reviewer, chips=chips)
+    speech.done(found, _lines(found))
 
 
 def _lines(found: dict[str, Any]) -> list[str]:

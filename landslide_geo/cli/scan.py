@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from landslide_geo.cli import complete
 from landslide_geo.cli.options import (
     Dem,
     DemUnit,
@@ -21,6 +21,7 @@ from landslide_geo.cli.options import (
     height_unit,
     symmetries,
 )
+from landslide_geo.cli.speech import Json, Quiet, Speech
 
 
 def scan(
@@ -34,7 +35,13 @@ def scan(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")],
     model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME|DIR", help="A shipped model's name, or a bundle's folder.")
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME|DIR",
+            autocompletion=complete.models,
+            help="A shipped model's name, or a bundle's folder.",
+        ),
     ] = None,
     dem: Dem = None,
     dem_unit: DemUnit = None,
@@ -80,10 +87,14 @@ def scan(
         int | None, typer.Option("--memory-mb", metavar="MB", help="Bound on what the scan adds to the process.")
     ] = None,
     backend: Annotated[
-        str | None, typer.Option("--backend", metavar="B", help="auto, torch, openvino or onnx.")
+        str | None,
+        typer.Option("--backend", metavar="B", autocompletion=complete.backends, help="auto, torch, openvino or onnx."),
     ] = None,
     precision: Annotated[
-        str | None, typer.Option("--precision", metavar="P", help="auto, float32, bfloat16 or float16.")
+        str | None,
+        typer.Option(
+            "--precision", metavar="P", autocompletion=complete.precisions, help="auto, float32, bfloat16 or float16."
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", help="Processes on this machine that share the windows.")
@@ -108,8 +119,8 @@ def scan(
     credits: Annotated[str, typer.Option("--credits", help="Printed on the map.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted scan stopped.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another scan in DIR.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Map the landslides of a scene.
 
@@ -126,7 +137,7 @@ def scan(
 
       landslide scan scene.tif --aoi district.gpkg --out out/ --threshold 0.6
     """
-    from landslide_geo.cli.show import show_result
+    from landslide_geo.cli.show import show_result, told
     from landslide_geo.config import ScanParams, validated
     from landslide_geo.errors import ParameterError
     from landslide_geo.pipeline.scan import scan as run
@@ -145,13 +156,13 @@ def scan(
     if event is not None and not (event_name and when):
         raise ParameterError(f"--event {event}: name and day are both needed; write it as Iburi@2018-09-06")
     event_day = day(when or None, "--event")
+    speech = Speech(as_json=as_json, quiet=quiet)
     result = run(
         sources, out, dem=dem, dem_unit=height_unit(dem_unit), aoi=aoi, params=params, crs=crs, resolution=resolution,
         date=day(date, "--date"), date_pre=day(date_pre, "--date-pre"),
         event=None if event_day is None else (event_name, event_day), name=name, credits=credits, resume=resume,
-        overwrite=overwrite, progress=not (quiet or as_json), workers=workers, scheduler=scheduler, reviewed=reviewed,
+        overwrite=overwrite, progress=not speech.silent, workers=workers, scheduler=scheduler, reviewed=reviewed,
     )  # fmt: skip
-    if as_json:
-        typer.echo(json.dumps(result.summary | {"outputs": [str(path) for path in result.outputs]}))
-    elif not quiet:
+    speech.done(told(result))
+    if not speech.silent:
         show_result(result)

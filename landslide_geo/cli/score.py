@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from landslide_geo.cli.speech import Json, Quiet, Speech
 
 
 def score(
@@ -21,7 +22,8 @@ def score(
     cell: Annotated[
         float, typer.Option("--cell", metavar="M", help="Side of the cells of the rank correlation, in metres.")
     ] = 1000.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all scores as JSON.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare polygons with a reference inventory: objects, sizes, outlines and cells.
 
@@ -30,11 +32,13 @@ def score(
     from landslide_geo.files import write_json
     from landslide_geo.pipeline.inventories import score_files
 
-    found = score_files(inventory, reference, tolerance_m=tolerance, cell_m=cell)
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with speech.working("scores"):
+        found = score_files(inventory, reference, tolerance_m=tolerance, cell_m=cell)
     if out is not None:
         write_json(out, found)
-    if as_json:
-        typer.echo(json.dumps(found))
+    speech.done(found)
+    if speech.silent:
         return
     _show(found)
     if out is not None:

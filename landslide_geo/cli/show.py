@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
     from landslide_geo.pipeline.scan import ScanResult
+
+
+def told(result: ScanResult) -> dict[str, Any]:
+    """What a scan found, for machines."""
+    return result.summary | {"outputs": [str(path) for path in result.outputs]}
 
 
 def show_result(result: ScanResult) -> None:

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from landslide_geo.cli.options import warn
+from landslide_geo.cli import complete
+from landslide_geo.cli.speech import Json, Quiet, Speech
+from landslide_geo.progress import note
 
 
 def train(
@@ -22,7 +24,13 @@ def train(
     ] = None,
     params: Annotated[Path | None, typer.Option("--params", metavar="FILE", help="params.yaml.")] = None,
     architecture: Annotated[
-        str | None, typer.Option("--architecture", metavar="NAME", help="Another architecture, with its defaults.")
+        str | None,
+        typer.Option(
+            "--architecture",
+            metavar="NAME",
+            autocompletion=complete.architectures,
+            help="Another architecture, with its defaults.",
+        ),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="Other epochs; the gentle ones at the end come on top.")
@@ -39,6 +47,8 @@ def train(
     plots: Annotated[
         Path | None, typer.Option("--plots", metavar="DIR", help="Write a picture of the training curves there.")
     ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a network on chips and write it as a bundle; landslide calibrate and landslide bundle finish it.
 
@@ -65,32 +75,42 @@ def train(
     named |= {f"--{name}": value for name, value in changes.items()}
     named["--start"] = start and Path(start).name
     options = " ".join(f"{name} {value}" for name, value in named.items() if value is not None)
-    with plots_folder(plots, TRAINED) as folder:
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with plots_folder(plots, TRAINED) as folder, speech.working():
         bundle = train_model(
-            data, out, negatives=negatives, params=chosen, resume=not restart, report=_epoch, options=options, warn=warn
-        )
+            data, out, negatives=negatives, params=chosen, resume=not restart,
+            report=None if speech.silent else _epoch, options=options, warn=speech.warn,
+        )  # fmt: skip
         if folder is not None:
             write_training(folder, out)
     measured = bundle.manifest.metrics["training"]
+    lines = []
     if "minutes" in measured:
-        typer.echo(
+        lines.append(
             f"{chosen.architecture}: {measured['epochs']} epochs in {measured['minutes']:g} minutes "
             f"({measured['precision']} on {measured['accelerator']}, {measured['energy_kwh']:g} kWh)"
         )
-    typer.echo(str(out))
+    speech.done({"out": str(out), "architecture": chosen.architecture} | measured, [*lines, str(out)])
 
 
 def _epoch(line: dict[str, float]) -> None:
-    """Say what is known of an epoch."""
+    """Say what is known of an epoch; a function by name, since it may be another process that trains."""
     validation = f", validation loss {line['val_loss']:.4f}, f1 {line['val_f1']:.3f}" if "val_f1" in line else ""
-    typer.echo(f"epoch {line['epoch']:.0f}: {line['seconds']:.0f} s, loss {line['loss']:.4f}{validation}")
+    told = f"epoch {line['epoch']:.0f}: {line['seconds']:.0f} s, loss {line['loss']:.4f}{validation}"
+    if not note(told):
+        typer.echo(told, err=True)
 
 
 def calibrate(
     model: Annotated[Path, typer.Argument(metavar="DIR", help="Bundle of landslide train.")],
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Chips it was trained on.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="calibration.json to write.")],
-    method: Annotated[str, typer.Option("--method", metavar="NAME", help="platt, temperature or isotonic.")] = "platt",
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method", metavar="NAME", autocompletion=complete.methods, help="platt, temperature or isotonic."
+        ),
+    ] = "platt",
     tta: Annotated[int | None, typer.Option("--tta", metavar="N", help="Symmetries averaged: 1, 2, 4 or 8.")] = None,
     predictions: Annotated[
         Path | None,
@@ -99,6 +119,8 @@ def calibrate(
     plots: Annotated[
         Path | None, typer.Option("--plots", metavar="DIR", help="Write tables of curves and pictures there.")
     ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Calibrate a trained model on its validation chips, and seek its decision threshold there.
 
@@ -111,7 +133,8 @@ def calibrate(
 
     if method not in FITS:
         raise ParameterError(f"method {method!r}: use one of {', '.join(FITS)}")
-    with plots_folder(plots, CALIBRATED) as folder:
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with plots_folder(plots, CALIBRATED) as folder, speech.working():
         decision = calibrate_model(
             model, data, method=method, tta=tta, predictions=predictions,  # type: ignore[arg-type]
         )  # fmt: skip
@@ -120,11 +143,11 @@ def calibrate(
             write_decision(folder, decision, model=model)
         write_result(out, told)
     error = told["calibration_error"]
-    typer.echo(
+    line = (
         f"threshold {told['threshold']['value']:g} (f1 {told['f1']:.3f}); calibration error {error['before']:.4f} "
         f"before, {error['after']:.4f} after"
     )
-    typer.echo(str(out))
+    speech.done({"out": str(out)} | told, [line, str(out)])
 
 
 def bundle(
@@ -141,6 +164,8 @@ def bundle(
         Path | None,
         typer.Option("--prefilter", metavar="DIR", help="Of landslide prefilter: asked before the network."),
     ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Finish a bundle: its calibration, threshold and scores, and its card.
 
@@ -157,6 +182,10 @@ def bundle(
         if not (split and equals and path):
             raise ParameterError(f"--metrics {given}: give a split and a file, as in test=metrics.json")
         files[split] = path
-    made = bundle_model(model, out, decision=calibration, metrics=files, predictions=predictions, prefilter=prefilter)
-    typer.echo(figures({made.manifest.name: made.manifest}))
-    typer.echo(f"\n{out}")
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with speech.working("bundle"):
+        made = bundle_model(
+            model, out, decision=calibration, metrics=files, predictions=predictions, prefilter=prefilter
+        )
+    told = made.manifest.model_dump(mode="json")
+    speech.done({"out": str(out)} | told, [figures({made.manifest.name: made.manifest}), f"\n{out}"])

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from landslide_geo.cli.options import Dem, DemUnit, Grow, MinArea, MinSlope, Simplify, Smooth, Threshold, height_unit
+from landslide_geo.cli.speech import Json, Quiet, Speech
 
 
 def vectorize(
@@ -21,6 +22,8 @@ def vectorize(
     smooth: Smooth = None,
     dem: Dem = None,
     dem_unit: DemUnit = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Turn a probability raster into landslide polygons with attributes and a QGIS style.
 
@@ -39,8 +42,11 @@ def vectorize(
     }
     changes = {key: value for key, value in given.items() if value is not None}
     params = validated(VectorizeParams, changes, where="landslide vectorize")
-    inventory = vectorize_file(probability, out, params=params, dem=dem, dem_unit=height_unit(dem_unit))
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with speech.working("polygons"):
+        inventory = vectorize_file(probability, out, params=params, dem=dem, dem_unit=height_unit(dem_unit))
     area = inventory.landslides["area_m2"].sum() / 1e4
     if inventory.landslides["slope_mean_deg"].isna().all() and len(inventory.landslides):
-        typer.echo("Note: no elevation model: slopes did not screen objects; give one with --dem", err=True)
-    typer.echo(f"{len(inventory.landslides):,} landslides, {area:,.1f} ha → {out}")
+        speech.warn("no elevation model: slopes did not screen objects; give one with --dem")
+    lines = [f"{len(inventory.landslides):,} landslides, {area:,.1f} ha → {out}"]
+    speech.done(inventory.summary() | {"out": str(out)}, lines)

@@ -13,6 +13,7 @@ from landslide_geo.config import AblationParams, load_params
 from landslide_geo.errors import ParameterError
 from landslide_geo.files import write_text
 from landslide_geo.pipeline.experiments import assignment, dvc, git, last_line
+from landslide_geo.progress import tracked
 from landslide_geo.report.ablations import Measured, draw_ablations, table, write_rows
 from landslide_geo.report.sheet import About
 
@@ -51,14 +52,14 @@ def ablate(
     found: dict[tuple[str, int], Measured] = {}
     wholes, parts = [one for one in chosen if not one.set], [one for one in chosen if one.set]
     try:
-        for seed in seeds:
-            for one in (*wholes, *parts):
-                told = _kept(folder, one, seed)
-                if fresh := told is None:
-                    (folder / _PARAMS).write_bytes(before)  # what the one before it had set
-                    told = _run(folder, one, seed)
-                found[one.name, seed] = Measured.of(one.group, one.name, seed, told, whole=not one.set)
-                report(found[one.name, seed], fresh)
+        runs = [(seed, one) for seed in seeds for one in (*wholes, *parts)]
+        for seed, one in tracked(runs, "systems", len(runs), "run"):
+            told = _kept(folder, one, seed)
+            if fresh := told is None:
+                (folder / _PARAMS).write_bytes(before)  # what the one before it had set
+                told = _run(folder, one, seed)
+            found[one.name, seed] = Measured.of(one.group, one.name, seed, told, whole=not one.set)
+            report(found[one.name, seed], fresh)
     finally:
         (folder / _PARAMS).write_bytes(before)
     _restore(folder, wholes, seeds[0], before)

@@ -32,6 +32,7 @@ from landslide_geo.inventory.mask import RASTERS, read_mask
 from landslide_geo.inventory.outlines import has_review, read_outlines
 from landslide_geo.inventory.traced import snapshot
 from landslide_geo.pipeline.workspace import read_record
+from landslide_geo.progress import Advance, stage
 from landslide_geo.scene.heights import unit_of_file
 from landslide_geo.scene.item import ITEM, PRE_VISIBILITY, VISIBILITY
 from landslide_geo.scene.open import open_scene, read_aoi
@@ -96,25 +97,36 @@ def cut_chips(
     told: dict[str, Any] = {"out": str(target), "too_small": too_small}
     with replacing_folder(target, overwrite=overwrite) as made:
         # Chips overlap or lie in tiles that several share: warped once, bands are read fast.
-        scene = staged(scene, made.parent / "bands")
+        with stage("warp"):
+            scene = staged(scene, made.parent / "bands")
         for split in SPLITS:
             part = [place for place in chosen if place.split == split]
             if part:
                 path, counts = made / f"{split}.zarr", {"chips": 0, "landslide": 0}
-                store.write(path, counted(batches(scene, labels, part, names, params), counts))
+                with stage(split, len(part), "chip") as advance:
+                    store.write(path, counted(batches(scene, labels, part, names, params), counts, advance))
                 if path.exists():
                     told[split] = counts | _rejected(path) | {"squares": len({place.square for place in part})}
         scene.close()
     return told
 
 
-def counted(parts: Iterable[xr.Dataset], counts: dict[str, int]) -> Iterator[xr.Dataset]:
-    """The same batches; ``counts`` takes up how many ``chips`` they hold, and how many with a ``landslide``."""
+def counted(
+    parts: Iterable[xr.Dataset], counts: dict[str, int], advance: Advance = lambda count: None
+) -> Iterator[xr.Dataset]:
+    """The same batches; ``counts`` takes up how many ``chips`` they hold, and how many with a ``landslide``.
+
+    Args:
+        parts: the batches.
+        counts: with both keys.
+        advance: told of the chips of a batch when it has been taken.
+    """
     for part in parts:
         truth = (part["label"] if "label" in part else part["mask"]).to_numpy() == 1
         counts["chips"] += len(truth)
         counts["landslide"] += int(np.count_nonzero(truth.reshape(len(truth), -1).any(axis=1)))
         yield part
+        advance(len(truth))
 
 
 def refuse_occupied(target: Path, *, overwrite: bool) -> None:

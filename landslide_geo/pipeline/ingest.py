@@ -19,6 +19,7 @@ from landslide_geo.errors import FetchError, LandslideError, NoAcquisitionError,
 from landslide_geo.files import WorkFolder, clear_replacing, remove_folder, write_text
 from landslide_geo.parallel import in_order
 from landslide_geo.pipeline.record import installed
+from landslide_geo.progress import stage, tracked
 from landslide_geo.scene import cloudless
 from landslide_geo.scene.earlier import EarlierDate, alignment_told
 from landslide_geo.scene.folder import RECORD, SceneFacts, band_path, write_band, write_item
@@ -107,7 +108,8 @@ def ingest(
     if not plan_only:
         refuse_occupied(target, overwrite=overwrite)
     job = _Job(region, dates, params, request, tell)
-    plans = job.plans()
+    with stage("search"):
+        plans = job.plans()
     if plan_only:
         return IngestResult(target, job.record(plans, Layers()), fresh=True, planned=True)
     work = WorkFolder(target.parent / f".{target.name}.partial-{_key(request, plans)}")
@@ -215,7 +217,8 @@ class _Job:
         names = [layer.name for layer in layers.bands]
         earlier = EarlierDate(folder, work, self.region.geobox, names if self.params.align else ())
         write = partial(self._write_layer, earlier)
-        for _ in in_order(write, layers.bands, threads=BANDS_AT_A_TIME):
+        written = in_order(write, layers.bands, threads=BANDS_AT_A_TIME)
+        for _ in tracked(written, "bands", len(layers.bands), "band"):
             pass
         if earlier.comparable:
             self._align(earlier, layers)

@@ -20,6 +20,7 @@ from landslide_geo.files import csv_text, make_parent, replacing, replacing_fold
 from landslide_geo.models import Ensemble, Model, find_bundle, load_simplest
 from landslide_geo.models.prefilter import open_prefilter
 from landslide_geo.pipeline.evaluation import CHIPS, read_split, share_filtered
+from landslide_geo.progress import tracked
 from landslide_geo.training.evaluate import Answer, answer, batches, passing, require_symmetries
 
 #: Readers of what is to be predicted, by dataset.
@@ -139,7 +140,11 @@ def _parts(model: Model | Ensemble, dataset: str, root: Path, split: str, option
         collection = UNLABELLED[dataset](root, **options)
     except TypeError:
         raise ParameterError(f"{', '.join(options)}: {dataset} has no such option; leave it out") from None
-    for number, part in enumerate(collection.batches("test", labels=True)):
+    total = len(collection.splits.get("test", ()))
+    found = tracked(
+        collection.batches("test", labels=True), "answers", total, "chip", size=lambda part: int(part.sizes["chip"])
+    )
+    for number, part in enumerate(found):
         yield Split.of(f"{root}, part {number}", [part])
 
 

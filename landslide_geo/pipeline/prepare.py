@@ -24,6 +24,7 @@ from landslide_geo.config import SpeckleKind
 from landslide_geo.errors import DatasetError, ParameterError, SourceNotFoundError
 from landslide_geo.files import replacing_folder
 from landslide_geo.pipeline.chips import counted, refuse_occupied
+from landslide_geo.progress import stage
 
 #: Readers by the name of their dataset.
 DATASETS: Final[dict[str, Callable[..., Collection]]] = {
@@ -133,7 +134,8 @@ def prepare_dataset(
             counts = {"chips": 0, "landslide": 0, "left_out": 0}
             doubts = Doubts(found.bands, found.units)
             parts = noting(found.batches(split, labels=labels), doubts)
-            store.write(made / f"{split}.zarr", counted(parts, counts))
+            with stage(split, len(entries), "chip") as advance:
+                store.write(made / f"{split}.zarr", counted(parts, counts, advance))
             doubtful += doubts.lines(str(target / f"{split}.zarr"))
             counts["left_out"] = len(entries) - counts["chips"]
             if entries:

@@ -114,7 +114,7 @@ def write_probability(
             write_json(folder / "backend.json", told)
     resumed = store.finished()
     work = Work(source, predictor, grid, question.batch_size, skips, screen, predictor.callers)
-    with timings.step("network"), reporting(progress, len(grid), "Scanning") as report:
+    with timings.step("network", shown=False), reporting(progress, len(grid), "windows") as report:
         tally = compute(work, store, question.cluster, memory_mb=params.memory_mb, report=report)
     with timings.step("rasters"):
         _write_rasters(folder, scene, store, question)

@@ -8,7 +8,7 @@ import os
 import platform
 import resource
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Final
 from landslide_geo.files import file_sha256
 from landslide_geo.inference.sources import content_sha256
 from landslide_geo.inference.store import FORMAT
+from landslide_geo.progress import stage
 from landslide_geo.scene.item import PRE_VISIBILITY, VISIBILITY
 from landslide_geo.scene.raster_io import reading
 from landslide_geo.scene.scene import Scene
@@ -105,10 +106,11 @@ class Timings(dict[str, float]):
     """Seconds by step, in the order they were taken."""
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Add the time spent inside to ``name``."""
+    def step(self, name: str, *, shown: bool = True) -> Iterator[None]:
+        """Add the time spent inside to ``name``, and show it as a stage of that name."""
         start = perf_counter()
         try:
-            yield
+            with stage(name) if shown else nullcontext():
+                yield
         finally:
             self[name] = round(self.get(name, 0.0) + perf_counter() - start, 3)

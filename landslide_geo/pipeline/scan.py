@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -40,6 +41,7 @@ from landslide_geo.pipeline.probability import (
 from landslide_geo.pipeline.record import Timings, describe_inputs, machine, peak_memory_mb, scan_key, versions
 from landslide_geo.pipeline.windows import choose_windows
 from landslide_geo.pipeline.workspace import FILES, RECORD, REVIEW, Workspace
+from landslide_geo.progress import showing
 from landslide_geo.report import (
     quicklook,
     scan_item,
@@ -173,7 +175,7 @@ def scan(
         return ScanResult(space.out, record, fresh=False)
     space.open(resume=resume, overwrite=overwrite)
     try:
-        with gdal_memory(params.memory_mb):
+        with gdal_memory(params.memory_mb), showing() if progress is True else nullcontext():
             record = job.run(space.partial, progress)
         space.commit(record)
     except ClusterError:

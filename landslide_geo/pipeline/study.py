@@ -11,6 +11,7 @@ from typing import Any
 from landslide_geo.errors import MissingExtraError, ParameterError
 from landslide_geo.pipeline.experiments import dvc, last_line, parameter
 from landslide_geo.pipeline.experiments import score as read_score
+from landslide_geo.progress import stage
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ def search(
         return score
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
-    study.optimize(objective, n_trials=trials)
+    with stage("trials", trials, "trial") as advance:
+        study.optimize(objective, n_trials=trials, callbacks=[lambda *_: advance(1)])
     succeeded = [trial for trial in done if trial.score is not None]
     if not succeeded:
         raise ParameterError(f"no trial succeeded; the last one said: {complaint}")

@@ -13,6 +13,7 @@ from typing import Any, Final
 import pooch
 
 from landslide_geo.errors import ChecksumError, FetchError, OutputError, ParameterError, SourceNotFoundError
+from landslide_geo.progress import tracked
 
 _HOKKAIDO_URL: Final = (
     "https://raw.githubusercontent.com/ChenyuZhang16/landslide-mapping-with-cnn/"
@@ -128,7 +129,7 @@ def fetch_scene(
         registry={path: f"sha256:{digest}" for path, digest in sample.files.items()},
         retry_if_failed=0 if mirror is not None else _RETRIES,
     )
-    for path in sample.files:
+    for path in tracked(sample.files, "files", len(sample.files), "file"):
         progress(path)
         _get(keeper, path, download, where=mirror)
     sources = tuple(f"{band}={folder / path}" for band, path in sample.bands.items())

@@ -24,6 +24,7 @@ from landslide_geo.errors import ParameterError
 from landslide_geo.models import Ensemble, Model
 from landslide_geo.models.prefilter import Prefilter
 from landslide_geo.models.voting import Poll
+from landslide_geo.progress import tracked
 from landslide_geo.scene.stretch import normalised
 from landslide_geo.training.calibration import calibrate_histogram, expected_calibration_error
 from landslide_geo.training.metrics import Histogram
@@ -99,9 +100,10 @@ def raw_histogram(predict: Predict, chips: Split, how: Normalisation, *, tta: in
     return histogram
 
 
-def batches(chips: Split) -> list[Split]:
-    """The same chips, a few at a time."""
-    return [chips.at(range(start, min(start + _BATCH, len(chips)))) for start in range(0, len(chips), _BATCH)]
+def batches(chips: Split) -> Iterator[Split]:
+    """The same chips, a few at a time, as a stage of whatever asks for them."""
+    parts = (chips.at(range(start, min(start + _BATCH, len(chips)))) for start in range(0, len(chips), _BATCH))
+    return tracked(parts, "answers", len(chips), "chip", size=len)
 
 
 def _counted(probability: npt.NDArray[np.float32], chips: Split) -> Iterator[Histogram]:

@@ -22,6 +22,7 @@ from landslide_geo.errors import MissingExtraError, ParameterError
 from landslide_geo.models import Model
 from landslide_geo.models.modalities import MODALITIES, modality_of
 from landslide_geo.models.registry import OF_ANY_GAIN
+from landslide_geo.progress import tracked
 from landslide_geo.training.evaluate import images, own_chips
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def explain(model: Model, chips: Split, *, steps: int = 50) -> Explanation:
     network = copy.deepcopy(model.bundle.network).to(device).eval()
     gradients = IntegratedGradients(lambda batch, weight: _answer(network, batch, weight))
     rows: list[dict[str, Any]] = []
-    for index in range(len(own)):
+    for index in tracked(range(len(own)), "attributions", len(own), "chip"):
         batch = torch.from_numpy(images(own.at([index]), model.manifest.normalisation)).to(device)
         weight, outlined = _region(model, network, batch)
         start = BASELINE * batch

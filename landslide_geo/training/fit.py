@@ -26,6 +26,7 @@ from landslide_geo.errors import DatasetError, ParameterError
 from landslide_geo.files import write_json
 from landslide_geo.models.start import find_start
 from landslide_geo.processor import computes_bfloat16
+from landslide_geo.progress import Advance, stage
 from landslide_geo.training.data import EpochBatches, HeldChips, TrainingChips, collate
 from landslide_geo.training.energy import Meter
 from landslide_geo.training.module import Segmenter
@@ -114,14 +115,29 @@ def fit(
     parts = 1
     while True:
         try:
-            with _quiet():
-                return _fit(material, params, normalisation, out, devices, parts, report)
+            with _quiet(), stage("epochs", params.epochs + params.late_epochs, "epoch") as advance:
+                # Where several devices train, each is a process of its own, which no bar can be handed to.
+                told = report if devices > 1 else _advancing(report, advance)
+                return _fit(material, params, normalisation, out, devices, parts, told)
         except (torch.OutOfMemoryError, RuntimeError, ProcessRaisedException) as error:
             if not _out_of_memory(error):
                 raise
         parts = _smaller(params.batch_size, parts, devices)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def _advancing(report: Callable[[dict[str, float]], None], advance: Advance) -> Callable[[dict[str, float]], None]:
+    """The same report; it tells the bar how many epochs are behind, also those of a run that was killed."""
+    behind = 0
+
+    def told(line: dict[str, float]) -> None:
+        nonlocal behind
+        report(line)
+        advance(int(line["epoch"]) + 1 - behind)
+        behind = int(line["epoch"]) + 1
+
+    return told
 
 
 def _fit(

@@ -19,6 +19,7 @@ from landslide_geo.config import PrefilterParams
 from landslide_geo.errors import DatasetError
 from landslide_geo.models.features import Features
 from landslide_geo.models.prefilter import Screening
+from landslide_geo.progress import tracked
 from landslide_geo.training.folds import folds_of
 from landslide_geo.training.metrics import Histogram
 
@@ -66,9 +67,10 @@ class Fitted:
 
 def features_of(chips: Split, features: Features) -> FloatArray:
     """(N, F) features of chips, a few in memory at a time."""
+    starts = range(0, len(chips), _BATCH)
     parts = [
         features.of(np.stack([chips.image(index) for index in range(start, min(start + _BATCH, len(chips)))]))
-        for start in range(0, len(chips), _BATCH)
+        for start in tracked(starts, "features", len(starts), "part")
     ]
     return np.concatenate(parts) if parts else np.empty((0, len(features.names)), np.float32)
 
@@ -87,7 +89,7 @@ def fit(chips: Split, params: PrefilterParams) -> Fitted:
     folds = _folds(chips, labels, params)
     values = features_of(chips, features)
     probabilities = np.empty(len(chips), np.float32)
-    for fold in range(params.folds):
+    for fold in tracked(range(params.folds), "folds", params.folds, "fold"):
         own = folds == fold
         trees = _grown(values[~own], labels[~own], features.names, params)
         probabilities[own] = trees.inplace_predict(values[own])
