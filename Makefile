@@ -14,7 +14,7 @@ endif
 BENCH := .venv-bench
 BENCH_STAMP := $(BENCH)/.installed
 # What is measured, and how: e.g. make bench BENCH_ARGS="--only speed --quick"
-BENCH_ARGS ?= --json benchmarks/latest.json --document docs/performance.md
+BENCH_ARGS ?= --json benchmarks/latest.json --document docs/performance.md --picture docs/images/performance.png
 
 .PHONY: help env demo serve test test-slow lint format bench clean
 

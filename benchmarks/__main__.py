@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import engine, ingest, inputs, memory, network, peers, polygons, rounds, scan, table
+from benchmarks import bars, engine, ingest, inputs, memory, network, peers, polygons, rounds, scan, table
 from benchmarks.table import Goal
 
 PARTS = ("speed", "memory", "scan", "polygons", "ingest")
@@ -71,6 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
         }
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
+    if args.picture is not None:
+        bars.draw(args.picture, facts, [found for found, _ in timed] + [found for found, *_ in (*outlined, *ingested)])
     if args.document is not None:
         table.write_between_marks(args.document, text)
     return 0
@@ -136,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cpu", help="of the network (%(default)s)")
     parser.add_argument("--data", type=Path, help="folder to keep the rasters in; else they are made anew")
     parser.add_argument("--json", type=Path, help="file for the raw figures")
+    parser.add_argument("--picture", type=Path, help="PNG for bars of the speeds")
     parser.add_argument("--document", type=Path, help="Markdown file whose marked part is replaced by the tables")
     return parser
 

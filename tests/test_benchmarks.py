@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import rasterio
+from matplotlib.colors import to_rgb
+from PIL import Image
 
-from benchmarks import engine, ingest, inputs, memory, polygons, rounds, scan, table
+from benchmarks import bars, engine, ingest, inputs, memory, polygons, rounds, scan, table
 from benchmarks.memory import Growth
 from benchmarks.polygons import Held
 from benchmarks.scan import Steps
 from benchmarks.table import Goal
+from landslide_geo.report.house import BLUE, ORANGE
 
 
 def mean(batch: np.ndarray) -> np.ndarray:
@@ -102,3 +107,21 @@ def test_a_tile_is_ingested_and_warped_onto_one_grid(tmp_path):
 def test_both_ways_to_polygons_find_the_same_objects(tmp_path):
     both = polygons.contestants(tmp_path, 512)
     assert both[polygons.OURS]() == both[polygons.THEIRS]() > 50
+
+
+def test_bars_are_drawn_of_what_was_written_down(tmp_path):
+    who = {"bare torch": [2.0, 1.0, 4.0], "landslide, torch": [1.0, 1.0, 1.1]}
+    raw = {
+        "machine": {"accelerators": [], "processor": "a processor", "cores": 2},
+        "speed": [{"title": "100²", "pixels": 10_000, "seconds": who}],
+        "polygons": [[{"title": "outlines", "pixels": 10_000, "seconds": {polygons.OURS: [1.0]}}, {}]],
+        "ingest": [],
+    }
+    (tmp_path / "raw.json").write_text(json.dumps(raw))
+    assert bars.main(str(tmp_path / "raw.json"), str(tmp_path / "new" / "bars.png")) == 0
+    picture = np.asarray(Image.open(tmp_path / "new/bars.png")).astype(int)
+    length = {
+        colour: [row.sum() for row in np.abs(picture - np.round(255 * np.array(to_rgb(colour)))).max(axis=2) < 3]
+        for colour in (ORANGE, BLUE)
+    }
+    assert max(length[ORANGE]) > 1.7 * max(length[BLUE]), "twice as fast, by the median"
