@@ -23,6 +23,8 @@ Advance = Callable[[int], None]
 
 #: Seconds between two lines where there is no terminal to draw in.
 _EVERY_S: Final = 10.0
+#: Stages that are over and still shown: more of them would not fit into a terminal.
+_SHOWN: Final = 12
 #: Names of stages are this wide, so that bars stand below one another.
 _NAME: Final = 12
 
@@ -196,6 +198,9 @@ class Bars:
         if task.total is None:
             self._progress.update(stage, total=max(task.completed, 1), completed=max(task.completed, 1))
         self._progress.stop_task(stage)
+        over = [task for task in self._progress.tasks if task.stop_time is not None and task.visible]
+        for old in over[:-_SHOWN]:
+            self._progress.update(old.id, visible=False)
 
     def note(self, text: str) -> None:
         """A line above the bars."""

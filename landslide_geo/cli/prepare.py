@@ -106,4 +106,5 @@ def prepare(
         if split != "out":
             left = f", {counts['left_out']:,} left out" if counts["left_out"] else ""
             lines.append(f"{split}: {counts['chips']:,} chips, {counts['landslide']:,} with a landslide{left}")
-    speech.done(found, [*lines, found["out"]])
+    table = {split: f"{counts['chips']:,} chips" for split, counts in found.items() if split != "out"}
+    speech.done(found, [*lines, found["out"]], title=name, table=table)

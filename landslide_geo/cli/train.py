@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from landslide_geo.cli import complete
 from landslide_geo.cli.speech import Json, Quiet, Speech
 from landslide_geo.progress import note
+
+#: Figures of a training in the table at the end.
+_SPENT: Final = {
+    "Epochs": "epochs", "Minutes": "minutes", "Accelerator": "accelerator", "Precision": "precision",
+    "Energy (kWh)": "energy_kwh", "CO₂ (kg)": "co2_kg",
+}  # fmt: skip
 
 
 def train(
@@ -90,7 +96,9 @@ def train(
             f"{chosen.architecture}: {measured['epochs']} epochs in {measured['minutes']:g} minutes "
             f"({measured['precision']} on {measured['accelerator']}, {measured['energy_kwh']:g} kWh)"
         )
-    speech.done({"out": str(out), "architecture": chosen.architecture} | measured, [*lines, str(out)])
+    table = {name: str(measured[key]) for name, key in _SPENT.items() if measured.get(key) is not None}
+    result = {"out": str(out), "architecture": chosen.architecture} | measured
+    speech.done(result, [*lines, str(out)], title=chosen.name, table=table)
 
 
 def _epoch(line: dict[str, float]) -> None:
@@ -147,7 +155,11 @@ def calibrate(
         f"threshold {told['threshold']['value']:g} (f1 {told['f1']:.3f}); calibration error {error['before']:.4f} "
         f"before, {error['after']:.4f} after"
     )
-    speech.done({"out": str(out)} | told, [line, str(out)])
+    table = {
+        "Threshold": f"{told['threshold']['value']:g}", "F1": f"{told['f1']:.3f}",
+        "Calibration error before": f"{error['before']:.4f}", "Calibration error after": f"{error['after']:.4f}",
+    }  # fmt: skip
+    speech.done({"out": str(out)} | told, [line, str(out)], table=table)
 
 
 def bundle(

@@ -5,6 +5,9 @@ properties. Earth Surface Processes and Landforms 29, 687–711, doi:10.1002/esp
 
 Clauset, A., Shalizi, C. R. and Newman, M. E. J. (2009): Power-law distributions in empirical data. SIAM Review 51,
 661–703, doi:10.1137/070710111.
+
+Stephens, M. A. (1974): EDF statistics for goodness of fit and some comparisons. Journal of the American Statistical
+Association 69, 730–737.
 """
 
 from __future__ import annotations
@@ -44,11 +47,11 @@ def size_frequency(areas_m2: DoubleArray, *, least_m2: float | None = None) -> d
 
     Returns:
         bins (from_m2, to_m2, count, density in 1/m²), rollover_m2 (a bin's geometric middle), alpha, alpha_low,
-        alpha_high (95 % of confidence), tail_from_m2 and tail_count; None where there are too few: ten for the
-        rollover, fifty above A₀.
+        alpha_high (95 % of confidence), tail_from_m2, tail_count and tail_rejected (as `rejected` has it); None where
+        there are too few: ten for the rollover, fifty above A₀.
     """
     result: dict[str, Any] = {"bins": [], "rollover_m2": None} | dict.fromkeys(
-        ("alpha", "alpha_low", "alpha_high", "tail_from_m2", "tail_count")
+        ("alpha", "alpha_low", "alpha_high", "tail_from_m2", "tail_count", "tail_rejected")
     )
     if not len(areas_m2):
         return result
@@ -69,9 +72,10 @@ def size_frequency(areas_m2: DoubleArray, *, least_m2: float | None = None) -> d
         result["rollover_m2"] = float(np.sqrt(edges[peak] * edges[peak + 1]))
         fits = [_tail(areas_m2, float(edge)) for edge in edges[peak:-1] if (areas_m2 >= edge).sum() >= LEAST_TAIL]
         if fits:
-            _, result["alpha"], result["tail_from_m2"] = min(fits)
+            distance, result["alpha"], result["tail_from_m2"] = min(fits)
             result["tail_count"] = int((areas_m2 >= result["tail_from_m2"]).sum())
             result["alpha_low"], result["alpha_high"] = interval(result["alpha"], result["tail_count"])
+            result["tail_rejected"] = rejected(distance, result["tail_count"])
     return result
 
 
@@ -89,6 +93,17 @@ def interval(alpha: float, count: int) -> tuple[float, float]:
     tails = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
     low, high = (1 + (alpha - 1) * float(stats.chi2.ppf(q, 2 * count)) / (2 * count) for q in tails)
     return low, high
+
+
+def rejected(distance: float, count: int) -> bool:
+    """Whether a power law whose exponent was fitted describes a tail so badly that chance would one time in twenty.
+
+    Logarithms of a power law are exponential, for which Stephens (1974) gives the limit of the distance of Kolmogorov
+    and Smirnov where the mean was fitted: ``(D − 0.2 / n) (√n + 0.26 + 0.5 / √n) > 1.094``. A start that was chosen
+    for the best fit makes it rarer.
+    """
+    root = float(np.sqrt(count))
+    return (distance - 0.2 / count) * (root + 0.26 + 0.5 / root) > 1.094
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,9 @@ def draw_reliability(path: Path, histograms: Mapping[str, Histogram], *, about: 
         axes.plot(one.probability[~many], one.frequency[~many], linestyle="none", markersize=2.5, **style)
         counts = np.zeros(GROUPS)
         counts[np.minimum((one.probability * GROUPS).astype(int), GROUPS - 1)] = one.count
-        below.stairs(counts, edges, fill=marker == "o", color=colour, alpha=0.55 if marker == "o" else 1, linewidth=1.4)
+        filled = marker == "o"
+        below.stairs(counts, edges, fill=filled, color=colour, alpha=0.55 if filled else 1, linewidth=1.4,
+                     zorder=2 if filled else 3)  # fmt: skip
     if len(found) > 1:
         axes.legend(loc="upper left", fontsize=8.5, frameon=False)
     if few:

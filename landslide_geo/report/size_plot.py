@@ -57,11 +57,18 @@ def _on_tail(found: dict[str, Any], count: int) -> list[str]:
         return [
             f"{count} landslides are too few to fit a power law to the largest: {LEAST_TAIL} beyond the peak would."
         ]
+    if found["tail_rejected"]:
+        return [
+            f"No power law describes the largest: the best one, α = {found['alpha']:.2f} from "
+            f"{_about(found['tail_from_m2'])} on, is rejected (Kolmogorov and Smirnov's test at 5 %, "
+            f"{found['tail_count']:,} landslides; Clauset et al. 2009, Stephens 1974). Its exponent should not be "
+            "compared with others."
+        ]
     low, high = _USUAL
     told = (
         f"From {_about(found['tail_from_m2'])} on, the density falls as A⁻ᵅ with α = {found['alpha']:.2f} (95 % "
         f"confidence {found['alpha_low']:.2f} to {found['alpha_high']:.2f} for that start, maximum likelihood on "
-        f"{found['tail_count']:,} landslides; Clauset et al. 2009)."
+        f"{found['tail_count']:,} landslides, not rejected at 5 %; Clauset et al. 2009)."
     )
     if found["alpha_high"] < low or found["alpha_low"] > high:
         way = "fewer large ones" if found["alpha_low"] > high else "more large ones"
@@ -120,7 +127,9 @@ def _plot(found: dict[str, Any], curve: InverseGamma | None, areas: NDArray[np.f
         start, exponent = found["tail_from_m2"], found["alpha"]
         at = np.geomspace(start, areas.max(), 50)
         law = (exponent - 1) / start * (at / start) ** -exponent * found["tail_count"] / len(areas)
-        axes.plot(at, law, color=ORANGE, linewidth=2, linestyle=(0, (5, 2)), label=f"power law, α = {exponent:.2f}")
+        bad = found["tail_rejected"]
+        label = f"power law, α = {exponent:.2f}{' (rejected)' if bad else ''}"
+        axes.plot(at, law, color=ORANGE, linewidth=1 if bad else 2, linestyle=(0, (5, 2)), label=label)
     axes.set_ylim(floor, density.max() * 3)
     _areas_below(axes)
     axes.grid(which="major")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from landslide_geo.inventory.sizes import InverseGamma, interval, size_frequency
+from landslide_geo.inventory.sizes import InverseGamma, interval, rejected, size_frequency
 
 
 def test_a_power_law_is_recovered_and_the_rollover_found():
@@ -41,6 +41,17 @@ def test_intervals_hold_the_true_exponent_as_often_as_they_say():
     found = np.array([interval(1 + 60 / one, 60) for one in logs])
     held = ((found[:, 0] <= 2.4) & (found[:, 1] >= 2.4)).mean()
     assert held == pytest.approx(0.95, abs=0.015)
+
+
+def test_a_power_law_is_rejected_about_as_rarely_as_said_and_another_law_is() -> None:
+    rng = np.random.default_rng(5)
+    logs = np.sort(rng.exponential(1, (2000, 80)), axis=1)
+    theory = 1 - np.exp(-logs / logs.mean(axis=1, keepdims=True))
+    steps = np.arange(81) / 80
+    distance = np.maximum(np.abs(theory - steps[1:]), np.abs(theory - steps[:-1])).max(axis=1)
+    assert np.mean([rejected(float(one), 80) for one in distance]) == pytest.approx(0.05, abs=0.015)
+    assert size_frequency(rng.uniform(2000, 9000, 400))["tail_rejected"]
+    assert not size_frequency(1000 * (1 - rng.random(3000)) ** (-1 / 1.4))["tail_rejected"]
 
 
 def test_few_landslides_have_neither_tail_nor_curve():
