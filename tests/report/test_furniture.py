@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from map_places import PLACES
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 from odc.geo.geom import BoundingBox
-from test_graticule import PLACES
 
 from landslide_geo.report.furniture import draw_graticule, framed, north_arrow, round_length, scale_bar
 from landslide_geo.report.graticule import north, true_length
