@@ -97,8 +97,7 @@ def cut_chips(
     told: dict[str, Any] = {"out": str(target), "too_small": too_small}
     with replacing_folder(target, overwrite=overwrite) as made:
         # Chips overlap or lie in tiles that several share: warped once, bands are read fast.
-        with stage("warp"):
-            scene = staged(scene, made.parent / "bands")
+        scene = staged(scene, made.parent / "bands")
         for split in SPLITS:
             part = [place for place in chosen if place.split == split]
             if part:

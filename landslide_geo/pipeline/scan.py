@@ -269,7 +269,7 @@ class _Job:
             # It takes seconds where PyTorch must be imported; whoever asks for a network meets the errors.
             batch = self.grid.batch(self.batch_size)
             beside.submit(prepare, self.model, window=self.grid.window, batch_size=batch, params=self.params)
-            with self.timings.step("warp"):
+            with self.timings.step("warp", shown=False):
                 self.scene = staged(self.scene, folder / "bands")
             if (speckle := self.model.speckle) is not None:
                 with self.timings.step("speckle"):

@@ -21,6 +21,7 @@ from landslide_geo.bands import is_radar
 from landslide_geo.config import SpeckleParams
 from landslide_geo.files import replacing
 from landslide_geo.parallel import in_order
+from landslide_geo.progress import stage
 from landslide_geo.scene.cog import THREADS, TILE, tile_blocks
 from landslide_geo.scene.grid import Block, blocks
 from landslide_geo.scene.raster_io import NEAR, open_raster
@@ -86,9 +87,11 @@ def rewritten(
     found = [BandSource(band.name, folder / f"{band.name}.tif") for band in bands]
     missing = [(band, new.path) for band, new in zip(bands, found, strict=True) if not new.path.exists()]
     # GDAL warps all bands of a file at once, so those of one file are resampled together.
-    for _, together in groupby(sorted(missing, key=lambda pair: pair[0].path), key=lambda pair: pair[0].path):
-        group, paths = zip(*together, strict=True)
-        _warp(group, whence, paths, grid=whence if grid is None else grid)
+    with stage("warp", len(missing), "band") as advance:
+        for _, together in groupby(sorted(missing, key=lambda pair: pair[0].path), key=lambda pair: pair[0].path):
+            group, paths = zip(*together, strict=True)
+            _warp(group, whence, paths, grid=whence if grid is None else grid)
+            advance(len(group))
     return found
 
 

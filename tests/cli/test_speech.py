@@ -124,7 +124,7 @@ def in_terminal(arguments: list[str], **environment: str) -> tuple[str, str]:
 def test_a_terminal_shows_stages_rate_and_time_left(simulated, tmp_path: Path) -> None:
     bands = [source for source in simulated.sources if source.startswith(("red=", "green=", "blue="))]
     windows = ["--window", "32", "--overlap", "26", "--batch-size", "1"]
-    arguments = ["scan", *bands, "--model", "red_minus_green"]
+    arguments = ["scan", *bands, "--dem", str(simulated.dem), "--model", "red_minus_green"]
     out, sent = in_terminal([*arguments, *windows, "--out", str(tmp_path / "a")], TERM="xterm-256color")
     assert ESCAPE in sent
     sent = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", sent)
