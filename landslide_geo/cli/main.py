@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 import traceback
+import warnings
 from typing import Annotated, Any, Final
 
 import typer
@@ -136,8 +137,15 @@ for panel, commands in PANELS.items():
             app.command(name, rich_help_panel=panel)(command)
 
 
+#: How warnings begin that tell a user nothing: masks in memory need no place. Blocks that silence them where they arise
+#: undo each other when they run in several threads.
+_IDLE: Final = ("Dataset has no geotransform", "The given matrix is equal to Affine.identity")
+
+
 def main() -> None:
     """Run the command line; exit code 0, 2 for what the user can mend, 130 for Ctrl-C, 1 for anything else."""
+    for text in _IDLE:
+        warnings.filterwarnings("ignore", message=text)
     code = run(sys.argv[1:])
     atexit._run_exitfuncs()
     with contextlib.suppress(BrokenPipeError):
