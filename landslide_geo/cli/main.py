@@ -92,8 +92,11 @@ def _root(
 
       landslide scan --help   a scan of your own
 
-    Every command has examples in its --help. Long ones show how far they are on standard error; with --json they print
-    one JSON document, with --quiet nothing but errors. Names are completed after landslide --install-completion.
+    Every command has examples in its --help. Long ones show how far they are.
+
+    With --json they print one JSON document, with --quiet nothing but errors.
+
+    A shell completes names after landslide --install-completion.
     """
 
 
