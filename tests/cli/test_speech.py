@@ -133,12 +133,19 @@ def test_a_terminal_shows_stages_rate_and_time_left(simulated, tmp_path: Path) -
     for name in ("warp", "visibility", "windows", "polygons", "report"):
         assert re.search(rf"\b{name}\b", sent), name
     assert re.search(r"\d+/[\d,]+ windows, [\d.,e+]+ windows/s, [\d.:]+( s)? left", sent)
-    out, sent = in_terminal([*arguments, "--out", str(tmp_path / "b"), "--json"], TERM="xterm-256color")
-    assert json.loads(out)["landslides"] > 0
+
+
+@pytest.mark.integration
+def test_a_terminal_is_sent_no_more_than_it_understands(tmp_path: Path) -> None:
+    arguments = ["prepare", "simulated", "--bands", "red,green,blue", "--chips", "12", "--size", "64"]
+    out, sent = in_terminal([*arguments, "--out", str(tmp_path / "a"), "--json"], TERM="xterm-256color")
+    assert json.loads(out)["train"]["chips"] > 0
     assert sent == ""
-    out, sent = in_terminal([*arguments, "--out", str(tmp_path / "c")], TERM="dumb")
+    out, sent = in_terminal([*arguments, "--out", str(tmp_path / "b")], TERM="dumb")
+    assert "chips" in out
     assert ESCAPE not in out + sent
-    out, sent = in_terminal([*arguments, "--out", str(tmp_path / "d")], TERM="xterm-256color", NO_COLOR="1")
+    out, sent = in_terminal([*arguments, "--out", str(tmp_path / "c")], TERM="xterm-256color", NO_COLOR="1")
+    assert "chips/s" in sent or "chips, " in sent
     assert not re.search(r"\x1b\[[\d;]*3\dm", sent), "no colour, though the cursor moves"
 
 
