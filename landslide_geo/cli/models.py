@@ -65,6 +65,37 @@ def show(
     typer.echo(f"\nSHA-256 of manifest and weights: {model.sha256}")
 
 
+@app.command("export")
+def export(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|DIR", help="Shipped model, or folder of a bundle or ensemble.", autocompletion=complete.models
+        ),
+    ],
+    to: Annotated[
+        str, typer.Option("--to", metavar="FORMAT", autocompletion=complete.networks, help="onnx or openvino.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to make.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in DIR.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a model's network for other programs, beside its bundle.json, and check it against PyTorch.
+
+    It takes bands normalised as bundle.json says and gives probabilities before calibration, which is told there too.
+
+    Example: landslide models export default --to onnx --out exported/
+    """
+    from landslide_geo.pipeline.model_export import export_model
+
+    speech = Speech(as_json=as_json, quiet=quiet)
+    with speech.working("export"):
+        told = export_model(name, to=to, out=out, overwrite=overwrite)
+    lines = [f"{out / one['file']}: at most {one['difference']:.1e} off PyTorch" for one in told["networks"]]
+    speech.done(told, lines)
+
+
 @app.command("summary")
 def summary(
     architecture: Annotated[

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from landslide_geo.cli.chips import lines as told_of_chips
+from landslide_geo.cli.export import export
 from landslide_geo.cli.speech import Json, Quiet, Speech
 
 app = typer.Typer(help="What analysts made of an inventory in QGIS.")
+app.command("export")(export)
 
 
 @app.command("import")

@@ -87,3 +87,11 @@ def exported(network: nn.Module, shape: Shape) -> bytes:
         path = Path(folder) / "network.onnx"
         torch.onnx.export(network, (example,), path, **options)
         return path.read_bytes()
+
+
+def answer_of_file(path: Path, batch: FloatArray) -> FloatArray:
+    """What a written network answers."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {"batch": batch})[0], dtype=np.float32)

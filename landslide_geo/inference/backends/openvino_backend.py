@@ -115,6 +115,21 @@ def prepare(network: Deferred, shape: Shape) -> None:
     _kept(network, shape)
 
 
+def write_network(network: nn.Module, shape: Shape, path: Path) -> None:
+    """Write a network as OpenVINO reads it: ``NAME.xml``, and its weights as float32 beside it in ``NAME.bin``."""
+    import openvino
+
+    # Weights come from 16-bit floats as a rule, but batch norms folded into them do not fit in there.
+    openvino.save_model(_converted(network, shape), path, compress_to_fp16=False)
+    _core().read_model(path)  # a full disk is no error where it is written
+
+
+def answer_of_file(path: Path, batch: FloatArray) -> FloatArray:
+    """What a written network answers in float32."""
+    compiled = _core().compile_model(_core().read_model(path), "CPU", {"INFERENCE_PRECISION_HINT": _HINTS["float32"]})
+    return np.array(compiled(batch)[0], dtype=np.float32)
+
+
 def _translated(network: Network, shape: Shape) -> Any:
     """The network as OpenVINO's model; of one that is deferred, from the file kept for it."""
     if not isinstance(network, Deferred):
@@ -132,11 +147,7 @@ def _translated(network: Network, shape: Shape) -> Any:
 
 def _kept(network: Deferred, shape: Shape) -> Path | None:
     def make(folder: Path) -> None:
-        import openvino
-
-        # Weights come from 16-bit floats as a rule, but batch norms folded into them do not fit in there.
-        openvino.save_model(_converted(built(network), shape), folder / _FILE, compress_to_fp16=False)
-        _core().read_model(folder / _FILE)  # a full disk is no error where it is written
+        write_network(built(network), shape, folder / _FILE)
 
     libraries = [version(name) for name in ("openvino", "torch", "landslide-geo")]
     return NETWORKS.kept(["openvino", network.key, shape.bands, shape.window, shape.batch_size, *libraries], make)
