@@ -16,7 +16,7 @@ BENCH_STAMP := $(BENCH)/.installed
 # What is measured, and how: e.g. make bench BENCH_ARGS="--only speed --quick"
 BENCH_ARGS ?= --json benchmarks/latest.json --document docs/performance.md --picture docs/images/performance.png
 
-.PHONY: help env demo serve test test-slow lint format bench clean
+.PHONY: help env demo serve test test-slow lint format docs screenshots bench clean
 
 help:
 	@echo "make demo      scan the demonstration scene and say where the result is"
@@ -25,6 +25,8 @@ help:
 	@echo "make test-slow the slow tests"
 	@echo "make lint      linters, types and import contract only"
 	@echo "make format    format the code"
+	@echo "make docs      the documentation as pages: build/docs/index.html"
+	@echo "make screenshots   the pictures of the tutorial, of real QGIS and a real browser"
 	@echo "make bench     measure speed and memory beside other tools; writes docs/performance.md (half an hour)"
 
 env: $(STAMP)
@@ -57,6 +59,15 @@ test-slow: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Warnings are errors: links, headings and references must lead somewhere. Pages hold parts made of the program (-E).
+docs: $(STAMP)
+	@$(BIN)/python -m sphinx -q -E -n -W --keep-going -d build/doctrees docs build/docs
+	@echo "build/docs/index.html"
+
+# Needs Debian's packages qgis, xvfb and chromium; says so where they are missing.
+screenshots: $(STAMP)
+	@$(BIN)/python docs/screenshots.py $(SCREENSHOT_ARGS)
 
 $(BENCH_STAMP): pyproject.toml constraints.txt
 	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
