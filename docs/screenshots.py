@@ -25,6 +25,9 @@ from typing import Any, Final
 from PIL import Image
 
 HERE: Final = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "_ext"))
+from diagrams import digest, drawings  # noqa: E402  it lies beside the extension of the pages
+
 PICTURES: Final = HERE / "images"
 #: Of QGIS's window and of the browser's, in pixels.
 SIZE: Final = (1280, 800)
@@ -34,6 +37,16 @@ LIMIT: Final = 300_000
 CHROMIUM: Final = [
     "--no-sandbox", "--disable-gpu", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
 ]  # fmt: skip
+#: Of npm, which draws diagrams.
+MERMAID: Final = "11.17.2"
+#: Text as text, not as a page within the picture, which few programs show; no font that a machine may lack.
+_DRAW: Final = """async source => {
+    mermaid.initialize({
+        startOnLoad: false, theme: "neutral", fontFamily: "Arial, Helvetica, sans-serif", htmlLabels: false,
+        flowchart: {htmlLabels: false, useMaxWidth: false}, deterministicIds: true,
+    })
+    return (await mermaid.render("diagram", source)).svg
+}"""
 
 
 class Missing(SystemExit):
@@ -183,8 +196,27 @@ def page_of(path: Path, name: str, *, height: int) -> None:
         keep(taken, name)
 
 
+def diagrams(work: Work) -> None:
+    """The networks of models.md, drawn by mermaid, which comes from npm; pages show them without its 3.5 MB."""
+    npm = needed("npm", "npm")
+    package = work.folder / "mermaid"
+    if not (package / "node_modules/mermaid").is_dir():
+        subprocess.run(
+            [npm, "install", "--silent", "--no-audit", "--prefix", package, f"mermaid@{MERMAID}"], check=True
+        )
+    script = (package / "node_modules/mermaid/dist/mermaid.min.js").read_text(encoding="utf-8")
+    with browser() as page:
+        page.set_content("<body></body>")
+        page.add_script_tag(content=script)
+        for source in drawings((HERE / "models.md").read_text(encoding="utf-8")):
+            svg = page.evaluate(_DRAW, source)
+            target = PICTURES / f"diagram-{digest(source)}.svg"
+            target.write_text(svg + "\n", encoding="utf-8")
+            print(f"{target.relative_to(HERE.parent)}  {target.stat().st_size / 1000:.0f} kB")
+
+
 #: What can be taken, by name.
-SHOTS: Final[dict[str, Callable[[Work], None]]] = {"report": report, "qgis": qgis}
+SHOTS: Final[dict[str, Callable[[Work], None]]] = {"report": report, "qgis": qgis, "diagrams": diagrams}
 
 
 def main() -> None:
