@@ -13,11 +13,11 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -39,13 +39,18 @@ CHROMIUM: Final = [
 ]  # fmt: skip
 #: Of npm, which draws diagrams.
 MERMAID: Final = "11.17.2"
-#: Text as text, not as a page within the picture, which few programs show; no font that a machine may lack.
+#: Text as text, not as a page within the picture, which few programs show; no font that a machine may lack; a white
+#: ground, which labels of edges have as well, so that they can be read on dark pages.
 _DRAW: Final = """async source => {
     mermaid.initialize({
         startOnLoad: false, theme: "neutral", fontFamily: "Arial, Helvetica, sans-serif", htmlLabels: false,
         flowchart: {htmlLabels: false, useMaxWidth: false}, deterministicIds: true,
+        themeCSS: ".edgeLabel rect, .edgeLabel .background { fill: #fff !important; opacity: 1 !important; }",
     })
-    return (await mermaid.render("diagram", source)).svg
+    const {svg} = await mermaid.render("diagram", source)
+    const drawn = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement
+    drawn.setAttribute("style", "background: #fff")
+    return drawn.outerHTML
 }"""
 
 
@@ -189,11 +194,64 @@ def page_of(path: Path, name: str, *, height: int) -> None:
     """The top of a page that lies on the disk."""
     with browser(height=height) as page, tempfile.TemporaryDirectory() as folder:
         page.goto(path.resolve().as_uri())
-        page.wait_for_load_state("networkidle")
-        time.sleep(1)
-        taken = Path(folder, "page.png")
-        page.screenshot(path=str(taken))
-        keep(taken, name)
+        kept(page, folder, name)
+
+
+@contextlib.contextmanager
+def web_page(work: Work) -> Iterator[str]:
+    """The address of ``landslide app`` over a folder with a copy of the scan."""
+    folder = work.folder / "web"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(work.scan(), folder / "hokkaido")
+    script = Path(sys.executable).with_name("landslide")
+    server = subprocess.Popen(
+        [script, "app", "--work", folder, "--port", "0"], cwd=HERE.parent, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(HERE.parent), "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert server.stderr is not None
+    try:
+        for line in server.stderr:
+            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+                break
+        else:
+            raise SystemExit("landslide app ended before it said where it listens")
+        yield found[0]
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def app(work: Work) -> None:
+    """The web page: a scan with a landslide that is being reviewed, two dates side by side, a patch."""
+    with web_page(work) as address, browser() as page, tempfile.TemporaryDirectory() as folder:
+        page.set_default_timeout(60_000)
+        page.goto(f"{address}/map/?scan=hokkaido")
+        page.locator("#table button").first.wait_for()
+        page.locator("#table button").nth(4).click()
+        page.locator("#panel").wait_for()
+        kept(page, folder, "web_map.jpg")
+
+        page.goto(f"{address}/map/compare.html")
+        page.locator("#after option").first.wait_for(state="attached")  # of one scan: its earlier and its later image
+        kept(page, folder, "web_compare.jpg")
+
+        page.goto(f"{address}/patch/")
+        page.locator(".pixels img").nth(3).wait_for()
+        kept(page, folder, "web_patch.jpg")
+
+
+def kept(page: Any, folder: str, name: str) -> None:
+    """A picture of a page once nothing moves in it any more: maps are drawn tile by tile."""
+    taken = Path(folder, "page.png")
+    page.wait_for_timeout(1000)
+    before = b""
+    for _ in range(60):
+        now = page.screenshot(path=str(taken))
+        if now == before:
+            break
+        before = now
+        page.wait_for_timeout(500)
+    keep(taken, name)
 
 
 def diagrams(work: Work) -> None:
@@ -216,7 +274,7 @@ def diagrams(work: Work) -> None:
 
 
 #: What can be taken, by name.
-SHOTS: Final[dict[str, Callable[[Work], None]]] = {"report": report, "qgis": qgis, "diagrams": diagrams}
+SHOTS: Final[dict[str, Callable[[Work], None]]] = {"report": report, "qgis": qgis, "app": app, "diagrams": diagrams}
 
 
 def main() -> None:
