@@ -281,7 +281,7 @@ def main() -> None:
     """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=SHOTS, default=list(SHOTS), help="these pictures only")
-    parser.add_argument("--work", type=Path, default=HERE.parent / "build/screenshots", help="folder to work in")
+    parser.add_argument("--work", type=Path, default=HERE.parent / "build/pictures", help="folder to work in")
     parser.add_argument("--data", type=Path, default=HERE.parent / "data/raw", help="folder to keep the scene in")
     given = parser.parse_args()
     work = Work(given.work.resolve(), given.data.resolve())
