@@ -8,6 +8,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import geopandas as gpd
@@ -190,33 +192,54 @@ BEGIN_WITH_SCAN = {"docs/review.md", "docs/own_data.md"}
 DEMONSTRATE = {"README.md", "docs/tutorial.md"}
 
 
+@pytest.fixture(scope="module")
+def running(
+    request: pytest.FixtureRequest, stock: Path, finished: Path, demonstrated: Path, environment: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, Future[None]]]:  # fmt: skip
+    """The pages that are asked for, two at a time: most of what a command costs is one processor's start of it."""
+
+    def run(page: str) -> None:
+        folder = tmp_path_factory.mktemp(Path(page).stem)
+        for path in stock.iterdir():
+            if path != finished.parent:
+                (folder / path.name).symlink_to(path)
+        _checkout(folder)
+        if page in DEMONSTRATE:
+            for name in ("out", "data"):
+                shutil.copytree(demonstrated / name, folder / name)
+        if page in BEGIN_WITH_SCAN:
+            shutil.copytree(finished, folder / "out")
+        if page == "docs/own_data.md":
+            _run(["bash", "-c", _script(["landslide review import out/landslides.gpkg"])], folder, environment)
+            shutil.copy(folder / "out/landslides_reviewed.gpkg", folder / "inventory.gpkg")
+        for block in BLOCKS:
+            if block.page == page and block.runs():
+                _run_block(block, folder, environment)
+
+    asked = [item.callspec.params["page"] for item in request.session.items if item.originalname == _PAGE_TEST]  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(2) as pool:
+        yield {page: pool.submit(run, page) for page in asked}
+
+
+#: The test that the pages are run for.
+_PAGE_TEST = "test_commands_of_a_page_run"
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("page", RUN)
-def test_commands_of_a_page_run(
-    page: str, stock: Path, environment: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_commands_of_a_page_run(page: str, running: dict[str, Future[None]]) -> None:
     """In the order of the page, in one folder, which holds what the reader is told to have."""
-    for path in stock.iterdir():
-        if path.name != "made":
-            (tmp_path / path.name).symlink_to(path)
-    _checkout(tmp_path)
-    if page in DEMONSTRATE:
-        for name in ("out", "data"):
-            shutil.copytree(request.getfixturevalue("demonstrated") / name, tmp_path / name)
-    if page in BEGIN_WITH_SCAN:
-        shutil.copytree(request.getfixturevalue("finished"), tmp_path / "out")
-    if page == "docs/own_data.md":
-        _run(["bash", "-c", _script(["landslide review import out/landslides.gpkg"])], tmp_path, environment)
-        shutil.copy(tmp_path / "out/landslides_reviewed.gpkg", tmp_path / "inventory.gpkg")
-    for block in BLOCKS:
-        if block.page != page:
-            continue
-        if block.language == "bash":
-            lines = [command.text for command in block.commands() if command.why is None]
-            _run(["bash", "-c", _script(lines)], tmp_path, environment)
-        elif block.language == "python" and block.runs():
-            given = STAND_INS if "my_network" in block.text else ""
-            _run([sys.executable, "-c", given + block.text], tmp_path, environment)
+    running[page].result()
+
+
+def _run_block(block: Block, folder: Path, environment: dict[str, str]) -> None:
+    if block.language == "bash":
+        lines = [command.text for command in block.commands() if command.why is None]
+        _run(["bash", "-c", _script(lines)], folder, environment)
+    else:
+        given = STAND_INS if "my_network" in block.text else ""
+        _run([sys.executable, "-c", given + block.text], folder, environment)
 
 
 def _script(lines: list[str]) -> str:
