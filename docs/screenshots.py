@@ -236,7 +236,7 @@ def app(work: Work) -> None:
         kept(page, folder, "web_compare.jpg")
 
         page.goto(f"{address}/patch/")
-        page.locator(".pixels img").nth(3).wait_for()
+        page.locator("figure img").nth(3).wait_for()
         kept(page, folder, "web_patch.jpg")
 
 

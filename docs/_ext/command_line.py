@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,7 +52,9 @@ def page() -> str:
     parts = []
     for names, command in commands():
         about, examples = told(command)
-        parts.append(f"{'#' * min(len(names) + 1, 4)} `{' '.join(names)}`\n\n{_safe(about)}")
+        # A command with what it does, some spaces behind, is a row of a list.
+        about = re.sub(r"^[ ]+(`landslide [^`]*`)[ ]{2,}", r"- \1: ", _safe(about), flags=re.MULTILINE)
+        parts.append(f"{'#' * min(len(names) + 1, 4)} `{' '.join(names)}`\n\n{about}")
         parts.append(f"```text\n{' '.join(names)} {_usage(command)}\n```")
         if examples:
             parts.append("```bash\n{}\n```".format("\n".join(examples)))
@@ -115,16 +118,22 @@ def _about(parameter: Any) -> str:
 
 
 def _safe(text: str) -> str:
-    """Help is no Markdown: what would be taken for it is taken as it is written, and options are code."""
-    parts = re.split(r"(`[^`]*`|--[a-z][a-z-]*)", text)
+    """Help is no Markdown: what would be taken for it is taken as it is written; commands and options are code."""
+    parts = re.split(rf"(`[^`]*`|\b(?:{_names_of_commands()})(?: --[a-z][a-z-]*)?\b|--[a-z][a-z-]*)", text)
     return "".join(
         part
         if part.startswith("`")
         else f"`{part}`"
-        if part.startswith("--")
+        if part.startswith(("--", "landslide "))
         else re.sub(r"([*_<>\[\]])", r"\\\1", part)
         for part in parts
     )
+
+
+@cache
+def _names_of_commands() -> str:
+    """Of all commands, as a pattern, the longest first."""
+    return "|".join(sorted((" ".join(names) for names, _ in commands() if len(names) > 1), key=len, reverse=True))
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
