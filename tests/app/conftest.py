@@ -59,7 +59,7 @@ def world(scanned: World, tmp_path: Path) -> World:
     return World(folder, folder / "early", folder / "late")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def own_world(scanned: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     """A copy for all tests that share a server."""
     folder = tmp_path_factory.mktemp("served") / "work"
@@ -67,7 +67,7 @@ def own_world(scanned: World, tmp_path_factory: pytest.TempPathFactory) -> World
     return World(folder, folder / "early", folder / "late")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def served(own_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of ``landslide app`` on that folder, run as a user runs it."""
     log = tmp_path_factory.mktemp("app") / "log.txt"
@@ -91,9 +91,9 @@ def served(own_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             process.stderr.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium."""
+    """Debian's Chromium. It ends with its module: as long as it is there, no other test may run an event loop."""
     sync_api = pytest.importorskip("playwright.sync_api")
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
