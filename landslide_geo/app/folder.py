@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from landslide_geo.errors import OutputError, SourceNotFoundError
+from landslide_geo.files import remove_folder
 from landslide_geo.models.bundle import list_bundles
 from landslide_geo.models.ensemble import is_ensemble
 from landslide_geo.models.manifest import MANIFEST
@@ -43,6 +46,7 @@ class AppFolder:
             for folder in (self.uploads, self.scenes, self.scans, self.jobs, self.scratch):
                 folder.mkdir(parents=True, exist_ok=True)
             self.root = self.root.resolve()
+            self.clear_patches(keep_s=0)
         except OSError as error:
             raise OutputError(
                 f"{root}: cannot be written ({error.strerror}); choose another folder with --work"
@@ -72,6 +76,24 @@ class AppFolder:
     def scratch(self) -> Path:
         """What can be made again at any time."""
         return self.root / ".app" / "scratch"
+
+    @property
+    def patches(self) -> Path:
+        """Where the library of the patch page puts what it is sent."""
+        return self.scratch / "patch"
+
+    def clear_patches(self, *, keep_s: float = 3600, keep_bytes: int = 10**9) -> None:
+        """Remove what was sent to the patch page long ago, or before many others: it was read at once.
+
+        Args:
+            keep_s: seconds that files are kept, for another model to be asked about them.
+            keep_bytes: of the newest ones.
+        """
+        before, kept = time.time() - keep_s, 0
+        for path, changed, size in sorted(_sizes(self.patches), key=lambda each: -each[1]):
+            kept += size
+            if changed < before or kept > keep_bytes:
+                remove_folder(path)
 
     def finished(self) -> dict[str, Path]:
         """Folders of finished scans by name, the newest first."""
@@ -130,6 +152,15 @@ class AppFolder:
             raise SourceNotFoundError(f"model {name!r}: there is none; choose one of {', '.join(models)}")
         return models[name]
 
+    def model_changed(self, name: str) -> float:
+        """When a model was written, in seconds of the system; 0 for shipped ones.
+
+        Raises:
+            SourceNotFoundError: there is none of this name.
+        """
+        path = Path(self.model(name))
+        return max((entry.stat().st_mtime for entry in _entries(path)), default=0.0) if path.is_absolute() else 0.0
+
     def _name(self, folder: Path) -> str:
         parts = folder.relative_to(self.root).parts
         return _JOINT.join(parts[1:] if parts[:1] in (("scans",), ("scenes",)) and parts[1:] else parts) or "here"
@@ -158,6 +189,17 @@ def safe_name(text: str, *, instead: str = "file") -> str:
     """A text as the name of a file or folder: letters, digits, point, dash and underscore, at most 80 of them."""
     name = _UNSAFE.sub("-", text.rpartition("/")[2].rpartition("\\")[2]).strip("-.")[-80:].strip("-.")
     return name or instead
+
+
+def _sizes(folder: Path) -> list[tuple[Path, float, int]]:
+    """Folders in a folder, when each was changed, and the bytes of the files in it."""
+    found = []
+    for entry in _entries(folder):
+        with contextlib.suppress(OSError):
+            if entry.is_dir(follow_symlinks=False):
+                size = sum(each.stat(follow_symlinks=False).st_size for each in _entries(Path(entry.path)))
+                found.append((Path(entry.path), entry.stat(follow_symlinks=False).st_mtime, size))
+    return found
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import json
 from enum import Enum
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import rasterio
+from rasterio.enums import Interleaving
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from landslide_geo.errors import ParameterError, UnreadableRasterError
+from landslide_geo.chips.reading import hdf5
+from landslide_geo.errors import DatasetError, ParameterError, UnreadableRasterError
 
 #: Pixels that an uploaded raster may have: a few declared bytes must not stand for days of work.
 MOST_PIXELS: Final = 40_000**2
+#: Bytes of what must be unpacked at once to read a pixel: a file of some kilobytes may declare any number.
+MOST_BLOCK: Final = 512 * 2**20
+#: Bands of a raster.
+MOST_BANDS: Final = 256
+#: Values of an array of an HDF5 file: 1024 × 1024 pixels of 64 bands.
+_MOST_VALUES: Final = 2**26
+#: Namespaces of metadata by which GDAL opens other files, or addresses: georeference and overviews.
+_LEADING_ELSEWHERE: Final = ("GEOLOCATION", "OVERVIEWS")
+#: Arrays that are looked for in HDF5 files.
+_ARRAYS: Final = ("img", "mask")
 #: Bytes of an uploaded area of interest.
 MOST_OUTLINE: Final = 20 * 2**20
 
@@ -76,6 +90,8 @@ def check_content(path: Path, name: str, kind: Kind) -> None:
         raise UnreadableRasterError(f"{name}: is not a {kind.value} file, whatever its name says; {_seems(head)}")
     if kind is Kind.TIFF:
         _check_raster(path, name)
+    elif kind is Kind.HDF5:
+        _check_arrays(path, name)
 
 
 def outline_of(path: Path, name: str) -> dict[str, Any]:
@@ -105,15 +121,57 @@ def _check_raster(path: Path, name: str) -> None:
                     f"{name}: {dataset.width:,} × {dataset.height:,} pixels are too many for the page; scan it with "
                     "landslide scan"
                 )
-            # A geolocation array is read from whatever file, or address, its metadata name.
-            if dataset.tags(ns="GEOLOCATION"):
+            if dataset.count > MOST_BANDS:
+                raise ParameterError(f"{name}: {dataset.count:,} bands; the page takes {MOST_BANDS} at most")
+            if {space.upper() for space in dataset.tag_namespaces()} & set(_LEADING_ELSEWHERE):
                 raise ParameterError(
-                    f"{name}: takes its georeference from other files; warp it first, e.g. with gdalwarp"
+                    f"{name}: takes its georeference or overviews from other files; write it anew, e.g. with gdalwarp"
+                )
+            if (block := _block_bytes(dataset)) > MOST_BLOCK:
+                raise ParameterError(
+                    f"{name}: {block / 1e6:,.0f} MB must be unpacked to read one pixel; write it in tiles, e.g. with "
+                    "gdal_translate -co TILED=YES -co COMPRESS=DEFLATE"
                 )
             dataset.read(1, window=Window(0, 0, 1, 1))
     except RasterioError as error:
         reason = (str(error) or type(error).__name__).splitlines()[0].replace(str(path), name)
         raise UnreadableRasterError(f"{name}: cannot be read as a GeoTIFF ({reason}); export it again") from None
+
+
+def _block_bytes(dataset: rasterio.DatasetReader) -> int:
+    """Bytes of a block, unpacked; where pixels are interleaved of all bands."""
+    sizes = [
+        height * width * (16 if kind.startswith("complex") else np.dtype(kind).itemsize)
+        for (height, width), kind in zip(dataset.block_shapes, dataset.dtypes, strict=True)
+    ]
+    return sum(sizes) if dataset.interleaving is Interleaving.pixel else max(sizes)
+
+
+def _check_arrays(path: Path, name: str) -> None:
+    """Refuse arrays of an HDF5 file whose values lie in other files, or are more than a patch has."""
+    try:
+        with hdf5(path) as file:
+            for key in _ARRAYS:
+                if (link := file.get(key, getlink=True)) is not None:
+                    _check_array(file, key, link, name)
+    except DatasetError as error:
+        raise UnreadableRasterError(str(error).replace(str(path), name)) from None
+
+
+def _check_array(file: Any, key: str, link: Any, name: str) -> None:
+    elsewhere = f"{name}: takes {key!r} from elsewhere; write the values into the file itself"
+    # The class of a link is told without following it.
+    if type(link).__name__ != "HardLink":
+        raise ParameterError(elsewhere)
+    array = file[key]
+    if not hasattr(array, "dtype"):
+        return
+    if array.is_virtual or array.external:
+        raise ParameterError(elsewhere)
+    if array.size is None or array.dtype.kind not in "biuf":
+        raise UnreadableRasterError(f"{name}: {key!r} holds no numbers")
+    if max(array.size, prod(array.chunks or (1,))) > _MOST_VALUES:
+        raise ParameterError(f"{name}: {key!r} has {array.size:,} values; a patch has {_MOST_VALUES:,} at most")
 
 
 def _seems(head: bytes) -> str:

@@ -18,7 +18,7 @@ from PIL import Image
 from landslide_geo.app.folder import AppFolder
 from landslide_geo.app.kinds import Kind, check_content, kind_of_name
 from landslide_geo.chips.landslide4sense import unlabelled
-from landslide_geo.errors import DatasetError, LandslideError
+from landslide_geo.errors import DatasetError, LandslideError, ParameterError
 from landslide_geo.models import Ensemble, Model, load_simplest
 from landslide_geo.pipeline.patch import Patch, Tried, read_patch, simulated_patch, try_patch
 from landslide_geo.report.quicklook import PROBABILITY
@@ -76,6 +76,27 @@ class Shown:
     tried: Tried
 
 
+def _sent(**options: Any) -> gr.File:
+    """A box that takes files which came through the browser, and no others.
+
+    What names a file in a request need not be one that was sent: the library takes any path of this machine, and any
+    address, where a page is part of another application.
+    """
+    box = gr.File(file_types=_ENDINGS, type="filepath", height=120, **options)
+
+    async def taken(url_or_file_path: str | Path | None) -> str | None:
+        if url_or_file_path is None:
+            return None
+        path = Path(url_or_file_path).resolve()
+        if not path.is_relative_to(Path(box.GRADIO_CACHE).resolve()) or not path.is_file():
+            raise ParameterError("the file is no longer there; choose it again")
+        return str(path)
+
+    # Of this one alone: for each class of its own the library writes a file beside the module.
+    box.async_move_resource_to_block_cache = taken  # type: ignore[method-assign]
+    return box
+
+
 def build(folder: AppFolder, *, mirror: Path | None = None) -> gr.Blocks:
     """The page.
 
@@ -92,11 +113,8 @@ def build(folder: AppFolder, *, mirror: Path | None = None) -> gr.Blocks:
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
                 example = gr.Dropdown([(name, name) for name in examples], value=next(iter(examples)), label="Example")
-                file = gr.File(label="Or your own: PNG, JPEG, GeoTIFF, or image_N.h5 of Landslide4Sense",
-                               file_types=_ENDINGS, type="filepath", height=120)  # fmt: skip
-                truth = gr.File(
-                    label="Its truth, if you know it (mask)", file_types=_ENDINGS, type="filepath", height=120
-                )
+                file = _sent(label="Or your own: PNG, JPEG, GeoTIFF, or image_N.h5 of Landslide4Sense")
+                truth = _sent(label="Its truth, if you know it (mask)")
                 model = gr.Dropdown(list(folder.models()), value="default", label="Model")
                 threshold = gr.Slider(0.01, 0.99, value=round(first.threshold, 2), step=0.01, label="Threshold")
                 told = gr.Markdown("")
@@ -136,10 +154,13 @@ def _asked(
         return _nothing("")
     try:
         patch = _read(file, truth) if file is not None else _example(examples[str(example)])
-        loaded = _model(folder.model(model))
+        loaded = _model(folder.model(model), folder.model_changed(model))
         tried = try_patch(loaded, patch)
     except LandslideError as error:
-        return _nothing(" ".join(str(error).split()))
+        told = " ".join(str(error).split())
+        for path in filter(None, (file, truth)):  # by its name: where it lies says nothing
+            told = told.replace(path, Path(path).name)
+        return _nothing(told)
     state = Shown(patch, tried)
     at = round(float(loaded.threshold), 2)
     mask, told = _decided(state, at)
@@ -198,7 +219,7 @@ def _band(state: Shown | None, band: str | None) -> str:
 
 def _figure(label: str, picture: Picture | None, told: str = "") -> str:
     """A picture with its name, inside the page: nothing is written to disk, and readers of screens are told."""
-    said = f"{label}: {told}" if told else label
+    said = html.escape(f"{label}: {told}" if told else label)
     if picture is None:
         return f'<figure class="patch"><div class="none">none</div><figcaption>{said}</figcaption></figure>'
     out = io.BytesIO()
@@ -236,7 +257,8 @@ def _examples(mirror: Path | None) -> dict[str, Patch | tuple[Path, Path]]:
 
 
 @lru_cache(maxsize=3)
-def _model(name: str) -> Model | Ensemble:
+def _model(name: str, changed: float) -> Model | Ensemble:
+    """A model as it was at some time: one in the work folder may be trained anew."""
     return load_simplest(name)
 
 

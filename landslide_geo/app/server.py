@@ -13,12 +13,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from landslide_geo.app.folder import AppFolder
+from landslide_geo.app.guard import PATCH, Guard
 from landslide_geo.app.jobs import Jobs
 from landslide_geo.app.routes import router
 from landslide_geo.app.uploads import Uploads, UploadTooLargeError
@@ -26,17 +25,8 @@ from landslide_geo.errors import LandslideError, SourceNotFoundError
 from landslide_geo.version import __version__
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]", "::1")
-#: Nothing is loaded from elsewhere. MapLibre makes pictures of tiles (blob:), the library of the patch page builds
-#: styles and small functions while it runs.
-_POLICY: Final = (
-    "default-src 'self'; img-src 'self' blob: data:; worker-src 'self' blob:; connect-src 'self'; "
-    "style-src 'self' 'unsafe-inline'; frame-ancestors 'self'; form-action 'self'; base-uri 'self'; object-src 'none'"
-)
-_PATCH_POLICY: Final = (
-    _POLICY + "; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; font-src 'self' data:; media-src 'self' blob:"
-)
-PATCH: Final = "/patch"
-_CHANGING: Final = ("POST", "PUT", "PATCH", "DELETE")
+#: Bytes of a small image.
+_MOST_PATCH: Final = 100 * 10**6
 
 
 def create_app(
@@ -74,7 +64,7 @@ def create_app(
     app.add_exception_handler(LandslideError, _mendable)
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_exception_handler(HTTPException, _plain_error)
-    app.add_middleware(_Guard)
+    app.add_middleware(Guard, most_patch_bytes=_most_patch(max_upload_mb), make_room=folder.clear_patches)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     app.include_router(router(folder, uploads, jobs))
 
@@ -94,50 +84,23 @@ def create_app(
     return app
 
 
+def _most_patch(max_upload_mb: int) -> int:
+    return min(max_upload_mb * 10**6, _MOST_PATCH)
+
+
 def _mount_patch(app: FastAPI, folder: AppFolder, *, max_upload_mb: int, mirror: Path | None) -> None:
     # Both are read when the library is imported: it must tell nobody of its use, and keep files in the work folder.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["GRADIO_TEMP_DIR"] = str(folder.scratch / "patch")
+    os.environ["GRADIO_TEMP_DIR"] = str(folder.patches)
     import gradio
 
     from landslide_geo.app.patch_page import HEAD, STYLE, THEME, build
 
     gradio.mount_gradio_app(
-        app, build(folder, mirror=mirror), path=PATCH, max_file_size=max_upload_mb * 10**6, show_error=True,
+        app, build(folder, mirror=mirror), path=PATCH, max_file_size=_most_patch(max_upload_mb), show_error=True,
         footer_links=[], theme=THEME(), css=STYLE, head=HEAD, enable_monitoring=False, pwa=False,
         run_history=False,
     )  # fmt: skip
-
-
-class _Guard:
-    """Refuses what another site's page makes a browser send, and tells browsers to load nothing from elsewhere."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        sent, path = Headers(scope=scope), scope["path"]
-        origin = sent.get("origin")
-        if scope["method"] in _CHANGING and origin is not None and origin != f"{scope['scheme']}://{sent.get('host')}":
-            refusal = JSONResponse({"error": "refused: the request comes from another site"}, status_code=403)
-            await refusal(scope, receive, send)
-            return
-        patch = path.startswith(PATCH)
-
-        async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.setdefault("Content-Security-Policy", _PATCH_POLICY if patch else _POLICY)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
-                headers.setdefault("Referrer-Policy", "no-referrer")
-                if not patch and not path.startswith("/map/vendor/"):
-                    headers.setdefault("Cache-Control", "no-cache")
-            await send(message)
-
-        await self._app(scope, receive, guarded)
 
 
 async def _mendable(request: Request, error: Exception) -> JSONResponse:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from PIL import Image
 from rasterio.errors import RasterioError
 
 from landslide_geo.bands import UNITS, canonical_name, is_optical
@@ -33,6 +34,8 @@ BoolArray = NDArray[np.bool_]
 LEAST, MOST = 32, 1024
 _RGB: Final = ("red", "green", "blue")
 _STEP: Final = 32
+#: All bands of the vocabulary at two dates are fewer.
+_MOST_BANDS: Final = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,20 +95,19 @@ def read_patch(path: Path, *, truth: Path | None = None) -> Patch:
     """
     suffix = path.suffix.lower()
     if suffix in (".h5", ".hdf5"):
-        values = np.moveaxis(hdf5_array(path, "img"), -1, 0)
+        values = hdf5_array(path, "img")
         bands, units = landslide4sense.BANDS, (landslide4sense.UNIT,) * len(landslide4sense.BANDS)
-        if values.ndim != 3 or len(values) != len(bands):
+        if values.ndim != 3 or values.shape[2] != len(bands):
             raise DatasetError(f"{path.name}: {values.shape} instead of (y, x, {len(bands)}) as in Landslide4Sense")
+        values = np.moveaxis(values, -1, 0)
     elif suffix in (".tif", ".tiff"):
         values, bands, units = _geotiff(path)
     else:
+        _require_small(path, *_picture_size(path))
         values = np.moveaxis(np.asarray(picture(path, "RGB")), -1, 0)
         bands, units = _RGB, (PICTURE,) * 3
     height, width = values.shape[1:]
-    if min(height, width) < LEAST or max(height, width) > MOST:
-        raise ParameterError(
-            f"{path.name}: {width} × {height} pixels; a patch has sides of {LEAST} to {MOST}. Cut it, or scan it whole"
-        )
+    _require_small(path, width, height)
     image: FloatArray = values.astype(np.float32)
     return Patch(path.stem, image, bands, units, None if truth is None else _truth(truth, (height, width)))
 
@@ -181,11 +183,9 @@ def _as_chips(patch: Patch, image: FloatArray) -> Split:
 def _geotiff(path: Path) -> tuple[NDArray[np.generic], tuple[str, ...], tuple[str, ...]]:
     try:
         with rasterio.open(path, driver="GTiff") as dataset:
-            if max(dataset.width, dataset.height) > MOST:
-                raise ParameterError(
-                    f"{path.name}: {dataset.width} × {dataset.height} pixels; a patch has sides of {LEAST} to {MOST}. "
-                    "Cut it, or scan it whole"
-                )
+            _require_small(path, dataset.width, dataset.height)
+            if dataset.count > _MOST_BANDS:
+                raise ParameterError(f"{path.name}: {dataset.count:,} bands; a patch has {_MOST_BANDS} at most")
             values = dataset.read(masked=True)
             described = dataset.descriptions
     except RasterioError as error:
@@ -203,6 +203,24 @@ def _geotiff(path: Path) -> tuple[NDArray[np.generic], tuple[str, ...], tuple[st
     return filled, bands, units
 
 
+def _require_small(path: Path, width: int, height: int) -> None:
+    """Told from what a file declares, before a pixel is unpacked."""
+    if min(height, width) < LEAST or max(height, width) > MOST:
+        raise ParameterError(
+            f"{path.name}: {width:,} × {height:,} pixels; a patch has sides of {LEAST} to {MOST}. "
+            + ("Take a larger one" if max(height, width) <= MOST else "Cut it, or scan it whole")
+        )
+
+
+def _picture_size(path: Path) -> tuple[int, int]:
+    """Width and height that a PNG or JPEG declares."""
+    try:
+        with Image.open(path, formats=("PNG", "JPEG")) as opened:
+            return opened.size
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        raise DatasetError(f"{path.name}: not a picture that can be read; export it again") from None
+
+
 def _truth(path: Path, shape: tuple[int, int]) -> BoolArray:
     suffix = path.suffix.lower()
     if suffix in (".h5", ".hdf5"):
@@ -210,6 +228,7 @@ def _truth(path: Path, shape: tuple[int, int]) -> BoolArray:
     elif suffix in (".tif", ".tiff"):
         values = _geotiff_mask(path)
     else:
+        _require_small(path, *_picture_size(path))
         values = np.asarray(picture(path, "L"))
     if values.shape != shape:
         raise DatasetError(f"{path.name}: a mask of {values.shape[::-1]} pixels for an image of {shape[::-1]}")
@@ -219,6 +238,7 @@ def _truth(path: Path, shape: tuple[int, int]) -> BoolArray:
 def _geotiff_mask(path: Path) -> NDArray[np.generic]:
     try:
         with rasterio.open(path, driver="GTiff") as dataset:
+            _require_small(path, dataset.width, dataset.height)
             found: NDArray[np.generic] = dataset.read(1)
             return found
     except RasterioError:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import rasterio
@@ -56,7 +58,7 @@ def test_a_tiff_that_names_another_file_is_refused(tmp_path: Path) -> None:
     with rasterio.open(path, "r+") as dataset:
         dataset.update_tags(ns="GEOLOCATION", X_DATASET="/vsicurl/http://127.0.0.1:9/x.tif", X_BAND="1")
     assert not (tmp_path / "a.tif.aux.xml").exists()  # it lies in the file itself
-    with pytest.raises(ParameterError, match="takes its georeference from other files"):
+    with pytest.raises(ParameterError, match="takes its georeference or overviews from other files"):
         check_content(path, "a.tif", Kind.TIFF)
 
 
@@ -67,6 +69,68 @@ def test_a_few_bytes_that_declare_a_huge_raster_are_refused(tmp_path: Path) -> N
         pass
     with pytest.raises(ParameterError, match="60,000 × 60,000 pixels are too many"):
         check_content(path, "huge.tif", Kind.TIFF)
+
+
+def test_overviews_in_another_file_are_refused(tmp_path: Path) -> None:
+    with rasterio.open(_tiff(tmp_path / "a.tif"), "r+") as dataset:
+        dataset.update_tags(ns="OVERVIEWS", OVERVIEW_FILE=str(_tiff(tmp_path / "secret.tif", width=4, height=4)))
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        assert dataset.overviews(1) == [2], "GDAL opens the other file"
+    with pytest.raises(ParameterError, match="takes its georeference or overviews from other files"):
+        check_content(tmp_path / "a.tif", "a.tif", Kind.TIFF)
+
+
+def test_a_pixel_that_cannot_be_read_without_the_rest_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tile.tif"
+    with rasterio.open(path, "w", driver="GTiff", width=32_000, height=32_000, count=1, dtype="uint8", SPARSE_OK=True,
+                       tiled=True, blockxsize=32_000, blockysize=32_000, compress="deflate"):  # fmt: skip
+        pass
+    assert path.stat().st_size < 10_000
+    with pytest.raises(ParameterError, match="1,024 MB must be unpacked to read one pixel"):
+        check_content(path, "tile.tif", Kind.TIFF)
+
+
+def _external(file: h5py.File, other: Path) -> None:
+    file["img"] = h5py.ExternalLink(str(other), "/img")
+
+
+def _soft(file: h5py.File, other: Path) -> None:
+    file["aside"] = h5py.ExternalLink(str(other), "/img")
+    file["img"] = h5py.SoftLink("/aside")
+
+
+def _stored_elsewhere(file: h5py.File, other: Path) -> None:
+    file.create_dataset("img", (8, 8), "u1", external=[(str(other), 0, 64)])
+
+
+def _virtual(file: h5py.File, other: Path) -> None:
+    layout = h5py.VirtualLayout((8, 8), "u1")
+    layout[:] = h5py.VirtualSource(str(other), "img", (8, 8))
+    file.create_virtual_dataset("img", layout)
+
+
+@pytest.mark.parametrize("made", [_external, _soft, _stored_elsewhere, _virtual])
+def test_hdf5_whose_values_lie_in_another_file_is_refused(tmp_path: Path, made: Callable[..., None]) -> None:
+    with h5py.File(tmp_path / "secret.h5", "w") as secret:
+        secret["img"] = np.ones((8, 8), np.uint8)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        made(file, tmp_path / "secret.h5")
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file["img"][()].any(), "h5py follows it"
+    with pytest.raises(ParameterError, match=r"^mine\.h5: takes 'img' from elsewhere"):
+        check_content(tmp_path / "a.h5", "mine.h5", Kind.HDF5)
+
+
+def test_hdf5_that_declares_more_than_a_patch_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("img", (100_000, 100_000, 14), "f8", chunks=(16, 16, 14), compression="gzip")
+        file["mask"] = "text"
+    with pytest.raises(ParameterError, match=r"140,000,000,000 values"):
+        check_content(tmp_path / "a.h5", "a.h5", Kind.HDF5)
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file["img"]
+    with pytest.raises(UnreadableRasterError, match="'mask' holds no numbers"):
+        check_content(tmp_path / "a.h5", "a.h5", Kind.HDF5)
 
 
 @pytest.mark.parametrize("name", ["a.vrt", "a.xml", "a.gpkg", "a.tif.aux.xml", "a", "/vsicurl/http:", "a.zip", ".tif "])

@@ -88,3 +88,17 @@ def test_a_mask_of_another_size_and_a_missing_band_are_told(tmp_path: Path) -> N
         read_patch(tmp_path / "a.png", truth=tmp_path / "mask.png")
     with pytest.raises(LandslideError, match="have no band pre_red, pre_nir, nir"):
         try_patch(load_model("rdndvi"), read_patch(tmp_path / "a.png"))
+
+
+def test_a_picture_that_unpacks_to_gigabytes_is_told_by_its_head(tmp_path: Path) -> None:
+    Image.new("1", (40_000, 4_000)).save(tmp_path / "bomb.png")
+    declared = (tmp_path / "bomb.png").read_bytes()
+    (tmp_path / "bomb.png").write_bytes(declared[:200])  # nothing behind the head is looked at
+    for files in ({"path": tmp_path / "bomb.png"}, {"path": _small(tmp_path), "truth": tmp_path / "bomb.png"}):
+        with pytest.raises(ParameterError, match=r"bomb\.png: 40,000 × 4,000 pixels; a patch has sides of 32 to 1024"):
+            read_patch(**files)
+
+
+def _small(folder: Path) -> Path:
+    Image.new("RGB", (64, 64)).save(folder / "small.png")
+    return folder / "small.png"
