@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from functools import cache
@@ -89,8 +90,7 @@ class OpenVinoBackend:
 
     def _request(self, height: int, width: int) -> Any:
         """Compiled for windows of one size and any number; a size fixed at compilation takes less memory."""
-        import openvino
-
+        openvino = _library()
         if (height, width) not in self._requests:
             self._model.reshape({0: openvino.PartialShape([-1, self._bands, height, width])})
             compiled = _core().compile_model(self._model, "CPU", self._options)
@@ -105,9 +105,19 @@ def _core() -> Any:
     Each core puts a signal stack of its own in place of the one before and, when it goes, that one back. Of several
     that go in another order the last leaves one that is there no more: the next Ctrl-C would be a segmentation fault.
     """
+    return _library().Core()
+
+
+def _library() -> Any:
+    """The library, without what tells its makers over the network that it was imported.
+
+    That would also be done from a forked process, which waits for ever where another thread reads standard input, and
+    outlives a kill of this one. The library goes without where that package is missing.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
-    return openvino.Core()
+    return openvino
 
 
 def prepare(network: Deferred, shape: Shape) -> None:
@@ -117,10 +127,8 @@ def prepare(network: Deferred, shape: Shape) -> None:
 
 def write_network(network: nn.Module, shape: Shape, path: Path) -> None:
     """Write a network as OpenVINO reads it: ``NAME.xml``, and its weights as float32 beside it in ``NAME.bin``."""
-    import openvino
-
     # Weights come from 16-bit floats as a rule, but batch norms folded into them do not fit in there.
-    openvino.save_model(_converted(network, shape), path, compress_to_fp16=False)
+    _library().save_model(_converted(network, shape), path, compress_to_fp16=False)
     _core().read_model(path)  # a full disk is no error where it is written
 
 
@@ -159,6 +167,8 @@ def _converted(network: nn.Module, shape: Shape) -> Any:
     ``openvino.convert_model`` does the same, but reports each use to its makers over the network.
     """
     import torch
+
+    _library()
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
