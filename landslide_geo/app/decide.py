@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from landslide_geo.app.texts import PlainText
 from landslide_geo.errors import OutputError, ParameterError, SourceNotFoundError
 from landslide_geo.inventory import schema
 from landslide_geo.regions.features import prepare
@@ -32,7 +33,7 @@ class Decision(BaseModel):
 
     status: Literal["confirmed", "rejected", "unreviewed"]
     reason: str | None = None
-    reviewer: str | None = Field(default=None, max_length=120)
+    reviewer: PlainText | None = Field(default=None, max_length=120)
     notes: str | None = Field(default=None, max_length=2000)
 
 

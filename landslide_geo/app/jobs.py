@@ -4,91 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from enum import Enum
 from pathlib import Path
 from typing import IO, Any, Final
 
+from landslide_geo.app.closed import environment
 from landslide_geo.app.folder import AppFolder, safe_name
+from landslide_geo.app.job import RESUMABLE, Job, State
 from landslide_geo.app.orders import Order, Task, area_of, task_of
 from landslide_geo.app.uploads import Uploads
-from landslide_geo.errors import LandslideError, ParameterError, SourceNotFoundError
-from landslide_geo.files import write_json
+from landslide_geo.errors import LandslideError, OutputError, ParameterError, SourceNotFoundError
+from landslide_geo.files import remove_folder, write_json
+from landslide_geo.pipeline.workspace import RECORD
 
 #: Seconds that a process has to end by itself.
 _PATIENCE: Final = 5.0
 #: Jobs that may wait.
 _QUEUE: Final = 20
-
-
-class State(Enum):
-    """How a job is; the values are kept in files and shown."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    FINISHED = "finished"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    INTERRUPTED = "interrupted"
-
-
-#: States from which a job can be taken up.
-RESUMABLE: Final = (State.FAILED, State.CANCELLED, State.INTERRUPTED)
-
-
-@dataclass
-class Job:
-    """A scan that was ordered.
-
-    Attributes:
-        id: name of the job and of its scan.
-        order: what was asked for.
-        state: how it is.
-        stage: what is being done.
-        done: windows finished, of ``total``; 0 of 0 before windows begin.
-        seconds_left: estimate by the rate of windows so far; none before there is a rate.
-        error: why it failed, in one line.
-        began: when it was ordered, ISO 8601.
-    """
-
-    id: str
-    order: Order
-    state: State = State.QUEUED
-    stage: str = "waiting"
-    done: int = 0
-    total: int = 0
-    seconds_left: float | None = None
-    error: str | None = None
-    began: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
-    _first: tuple[float, int] | None = field(default=None, repr=False)
-
-    def to_json(self) -> dict[str, Any]:
-        """What the page shows."""
-        return {
-            "id": self.id, "title": self.order.title, "model": self.order.model, "state": self.state.value,
-            "stage": self.stage, "done": self.done, "total": self.total, "error": self.error, "began": self.began,
-            "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
-        }  # fmt: skip
-
-    def hear(self, message: dict[str, Any]) -> None:
-        """Take up what the process tells."""
-        if "stage" in message:
-            self.stage = message["stage"]
-        elif "done" in message:
-            self.done, self.total = message["done"], message["total"]
-            now = time.monotonic()
-            first, before = self._first = self._first or (now, self.done)
-            rate = (self.done - before) / (now - first) if now > first else 0.0
-            self.seconds_left = (self.total - self.done) / rate if rate > 0 else None
-            finished = self.done >= self.total
-            self.stage = "outlining landslides and writing the report" if finished else "scanning"
 
 
 class Jobs:
@@ -99,15 +39,19 @@ class Jobs:
         uploads: of it.
         stac: address of the catalogue for new scenes; none: the default one.
         mirror: folder with copies of sample scenes.
+        before: environment of the processes of scans; none: that of this one.
     """
 
     def __init__(
-        self, folder: AppFolder, uploads: Uploads, *, stac: str | None = None, mirror: Path | None = None
-    ) -> None:
+        self, folder: AppFolder, uploads: Uploads, *, stac: str | None = None, mirror: Path | None = None,
+        before: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self._folder, self._uploads, self._stac, self._mirror = folder, uploads, stac, mirror
+        self._before = os.environ if before is None else before
         self._jobs = {job.id: job for job in self._read()}
         self._waiting: deque[Job] = deque()
         self._process: subprocess.Popen[str] | None = None
+        self._current: Job | None = None
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="scans", daemon=True)
@@ -179,9 +123,27 @@ class Jobs:
                 self._waiting.remove(job)
                 self._settle(job, State.CANCELLED)
             elif job.state is State.RUNNING:
-                self._settle(job, State.CANCELLED)
                 self._stop()
+                self._settle(job, State.CANCELLED)
         return job
+
+    def remove(self, id: str) -> None:
+        """Forget a job, and what it left unfinished; the folder of a finished scan stays.
+
+        Raises:
+            SourceNotFoundError: there is none of this name.
+            ParameterError: it is under way.
+        """
+        with self._changed:
+            job = self.get(id)
+            if job.state in (State.QUEUED, State.RUNNING) or job is self._current:
+                raise ParameterError(f"{id}: is under way; cancel it first")
+            del self._jobs[id]
+            for path in (self._area(id), self._folder.jobs / f"{id}.json"):
+                path.unlink(missing_ok=True)
+            left = self._folder.scans / id
+            if not (left / RECORD).exists():
+                remove_folder(left)
 
     def close(self) -> None:
         """Stop what runs, as a kill would."""
@@ -193,8 +155,13 @@ class Jobs:
         self._thread.join(timeout=2 * _PATIENCE)
 
     def _enqueue(self, job: Job) -> None:
+        before = job.state
+        try:
+            self._settle(job, State.QUEUED)
+        except OutputError:
+            job.state = before
+            raise
         self._jobs[job.id] = job
-        self._settle(job, State.QUEUED)
         self._waiting.append(job)
         self._changed.notify_all()
 
@@ -204,26 +171,31 @@ class Jobs:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
                 if self._closed:
                     return
-                job = self._waiting.popleft()
-                self._settle(job, State.RUNNING)
+                self._current = job = self._waiting.popleft()
+                job.state = State.RUNNING
             try:
+                with self._changed:
+                    self._keep(job)
                 state, error = self._run(job)
             except LandslideError as problem:
                 state, error = State.FAILED, " ".join(str(problem).split())
-            except OSError as problem:
-                state, error = State.FAILED, f"the scan could not be started: {problem}"
+            except Exception as problem:  # whatever it was, the next scan must not wait for ever
+                state, error = State.FAILED, f"the scan could not be started ({type(problem).__name__}: {problem})"
             with self._changed:
-                self._process = None
+                self._process = self._current = None
                 if job.state is State.RUNNING:  # nobody cancelled it
-                    job.error = error
-                    self._settle(job, State.INTERRUPTED if self._closed else state)
+                    job.state, job.error = (State.INTERRUPTED, None) if self._closed else (state, error)
+                    with contextlib.suppress(OutputError):  # a full disk: the page still tells
+                        self._keep(job)
 
     def _run(self, job: Job) -> tuple[State, str | None]:
         task = self._task(job)
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
             process = subprocess.Popen(
                 [sys.executable, "-m", "landslide_geo.app.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=said, text=True, cwd=self._folder.root,
+                stderr=said, text=True, encoding="utf-8", errors="replace", cwd=self._folder.root,
+                env=environment(network=task.reaches_out, before=self._before),
+                start_new_session=True,  # Ctrl-C is for the page, which ends it in good order
             )  # fmt: skip
             with self._changed:
                 self._process = process
@@ -258,13 +230,15 @@ class Jobs:
                 last = json.loads(line)
             except ValueError:
                 break  # ended in the middle of a line
-            job.hear(last)
+            if job.state is State.RUNNING:  # and not cancelled, or waiting to be taken up
+                job.hear(last)
         return last
 
     def _stop(self) -> None:
         """End the process, whatever it is at; its folder is made for that."""
         if self._process is not None and self._process.poll() is None:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # and what it started
 
     def _task(self, job: Job) -> Task:
         area = self._area(job.id)
@@ -278,8 +252,17 @@ class Jobs:
 
     def _settle(self, job: Job, state: State) -> None:
         job.state = state
+        self._keep(job)
+
+    def _keep(self, job: Job) -> None:
+        """Write down how a job is.
+
+        Raises:
+            OutputError: the disk is full.
+        """
         record = {
-            "order": job.order.model_dump(mode="json"), "state": state.value, "error": job.error, "began": job.began,
+            "order": job.order.model_dump(mode="json"), "state": job.state.value, "error": job.error,
+            "began": job.began,
         }  # fmt: skip
         write_json(self._folder.jobs / f"{job.id}.json", record)
 

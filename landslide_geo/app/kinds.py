@@ -29,6 +29,8 @@ _MOST_VALUES: Final = 2**26
 _LEADING_ELSEWHERE: Final = ("GEOLOCATION", "OVERVIEWS")
 #: Arrays that are looked for in HDF5 files.
 _ARRAYS: Final = ("img", "mask")
+#: Levels of lists and objects: a collection of polygons has eight, and properties may have some of their own.
+_MOST_LEVELS: Final = 40
 #: Bytes of an uploaded area of interest.
 MOST_OUTLINE: Final = 20 * 2**20
 
@@ -104,12 +106,36 @@ def outline_of(path: Path, name: str) -> dict[str, Any]:
         raise ParameterError(f"{name}: an area of interest of more than {MOST_OUTLINE >> 20} MB; simplify it")
     try:
         content = json.loads(path.read_bytes())
-        if content["type"] not in ("FeatureCollection", "Feature", "Polygon", "MultiPolygon"):
-            raise ValueError(content["type"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise ParameterError(f"{name}: is not GeoJSON with polygons; export it as GeoJSON (EPSG:4326)") from None
-    result: dict[str, Any] = content
-    return result
+    except (ValueError, RecursionError):
+        content = None
+    return area_in(content, name)
+
+
+def area_in(content: Any, name: str) -> dict[str, Any]:
+    """GeoJSON that has polygons, as far as its type tells, and no more levels than GeoJSON has.
+
+    Raises:
+        ParameterError: it is none.
+    """
+    if (
+        not isinstance(content, dict)
+        or not isinstance(content.get("type"), str)
+        or content["type"] not in ("FeatureCollection", "Feature", "Polygon", "MultiPolygon")
+        or _deeper(content, _MOST_LEVELS)
+    ):
+        raise ParameterError(f"{name}: is not GeoJSON with polygons; export it as GeoJSON (EPSG:4326)")
+    return content
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Whether lists and objects lie in one another more than so many times."""
+    level = [value]
+    for _ in range(most):
+        parts = [each for one in level for each in (one.values() if isinstance(one, dict) else one)]
+        level = [each for each in parts if isinstance(each, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _check_raster(path: Path, name: str) -> None:

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from landslide_geo.app.folder import AppFolder
-from landslide_geo.app.kinds import Kind
+from landslide_geo.app.kinds import Kind, area_in
+from landslide_geo.app.texts import PlainText
 from landslide_geo.app.uploads import Uploads
 from landslide_geo.bands import canonical_name
 from landslide_geo.errors import ParameterError
@@ -75,9 +76,9 @@ class Order(_Strict):
     outline: str | None = None
     date: Day | None = None
     date_pre: Day | None = None
-    event: str | None = Field(default=None, max_length=120)
+    event: PlainText | None = Field(default=None, max_length=120)
     event_date: Day | None = None
-    name: str | None = Field(default=None, max_length=120)
+    name: PlainText | None = Field(default=None, max_length=120)
 
     @property
     def title(self) -> str:
@@ -100,6 +101,7 @@ class Task(_Strict):
         scenes: folder to put either in.
         stac: address of the catalogue; none: the default one.
         mirror: folder with copies of sample scenes.
+        uploaded: whether all it reads came through the browser.
         sources: as `landslide_geo.scan` takes them; of a sample or new scene they follow from it.
         aoi: GeoJSON file.
         out: folder of the result.
@@ -111,6 +113,7 @@ class Task(_Strict):
     scenes: str
     stac: str | None = None
     mirror: str | None = None
+    uploaded: bool = False
     sources: list[str] = []
     dem: str | None = None
     dem_unit: HeightUnit | None = None
@@ -122,6 +125,11 @@ class Task(_Strict):
     name: str | None = None
     out: str
 
+    @property
+    def reaches_out(self) -> bool:
+        """Whether it may need a network: files from the browser never do."""
+        return not self.uploaded
+
 
 def area_of(order: Order, uploads: Uploads) -> dict[str, Any] | None:
     """GeoJSON of the area of interest that was drawn or uploaded.
@@ -130,7 +138,9 @@ def area_of(order: Order, uploads: Uploads) -> dict[str, Any] | None:
         SourceNotFoundError: the upload is not there.
         ParameterError: it is no GeoJSON with polygons.
     """
-    return order.aoi if order.outline is None else uploads.outline(order.outline)
+    if order.outline is not None:
+        return uploads.outline(order.outline)
+    return None if order.aoi is None else area_in(order.aoi, "the area")
 
 
 def task_of(
@@ -176,7 +186,7 @@ def task_of(
         return task.model_copy(update={"ingest": source.event, "max_cloud": source.max_cloud})
     dem = None if source.dem is None else str(_raster(uploads, source.dem))
     sources = _sources(source.bands, uploads)
-    return task.model_copy(update={"sources": sources, "dem": dem, "dem_unit": source.dem_unit})
+    return task.model_copy(update={"uploaded": True, "sources": sources, "dem": dem, "dem_unit": source.dem_unit})
 
 
 def _sources(bands: Mapping[str, str], uploads: Uploads) -> list[str]:

@@ -14,7 +14,8 @@ from landslide_geo.app import comparing, tiles
 from landslide_geo.app.decide import Decision, decide
 from landslide_geo.app.folder import AppFolder
 from landslide_geo.app.inventories import ROWS, Filter, Opened, colours
-from landslide_geo.app.jobs import RESUMABLE, Jobs
+from landslide_geo.app.job import RESUMABLE, Job
+from landslide_geo.app.jobs import Jobs
 from landslide_geo.app.orders import Order
 from landslide_geo.app.uploads import Uploads
 from landslide_geo.bands import OPTICAL, PRE, SAR, TERRAIN
@@ -117,6 +118,11 @@ def _jobs(api: APIRouter, jobs: Jobs) -> None:
         """Go on with one that was stopped."""
         return _job(jobs.resume(id))
 
+    @api.delete("/jobs/{id}", status_code=204)
+    def remove(id: str) -> None:
+        """Forget one that was stopped, and what it left."""
+        jobs.remove(id)
+
 
 def _scans(api: APIRouter, folder: AppFolder) -> None:
     @api.get("/scans/{name}")
@@ -213,7 +219,7 @@ def _comparisons(api: APIRouter, folder: AppFolder) -> None:
         return Response(json.dumps(shown, separators=(",", ":")), media_type="application/geo+json")
 
 
-def _job(job: Any) -> dict[str, Any]:
+def _job(job: Job) -> dict[str, Any]:
     told: dict[str, Any] = job.to_json()
     return told | {"resumable": job.state in RESUMABLE}
 

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from landslide_geo.app.closed import close
 from landslide_geo.errors import MissingExtraError, OutputError, ParameterError
 
 
@@ -49,13 +50,13 @@ def serve(
     from landslide_geo.app.server import LOOPBACK, create_app
 
     here = _is_loopback(host)
-    # GDAL opens what was looked at before, and nothing over a network.
-    os.environ.setdefault("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")
+    before = dict(os.environ)
+    close()
     listening = _bound(host, port)
     with contextlib.closing(listening):
         address = listening.getsockname()
         hosts = LOOPBACK if here else (*LOOPBACK, host) if host not in ("0.0.0.0", "::") else ("*",)
-        app = create_app(work, max_upload_mb=max_upload_mb, hosts=hosts, stac=stac, mirror=mirror)
+        app = create_app(work, max_upload_mb=max_upload_mb, hosts=hosts, stac=stac, mirror=mirror, before=before)
         shown = f"[{host}]" if ":" in host else host
         if not here:
             say(

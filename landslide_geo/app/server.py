@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
@@ -37,6 +37,7 @@ def create_app(
     stac: str | None = None,
     mirror: Path | None = None,
     patch: bool = True,
+    before: Mapping[str, str] | None = None,
 ) -> FastAPI:
     """The web page of a work folder.
 
@@ -47,13 +48,14 @@ def create_app(
         stac: address of the catalogue that new scenes come from; none: the default one.
         mirror: folder with copies of sample scenes.
         patch: with the page to try a patch on, which takes seconds to build.
+        before: environment of the processes of scans; none: that of this one.
 
     Raises:
         OutputError: the folder cannot be written.
     """
     folder = AppFolder(work)
     uploads = Uploads(folder.uploads, most_bytes=max_upload_mb * 10**6)
-    jobs = Jobs(folder, uploads, stac=stac, mirror=mirror)
+    jobs = Jobs(folder, uploads, stac=stac, mirror=mirror, before=before)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -101,6 +102,8 @@ def _ingested(task: Task, tell: Tell) -> Path:
 def _end_with(parent: IO[str]) -> None:
     """End this process when the other end of its standard input is closed: the page was stopped, or killed."""
     parent.read()
+    if os.getpgrp() == os.getpid():  # with what it started
+        os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,11 +19,12 @@ from catalogue import catalogue, hokkaido
 
 from landslide_geo import scan
 from landslide_geo.app.folder import AppFolder
-from landslide_geo.app.jobs import Job, Jobs, State
+from landslide_geo.app.job import Job, State
+from landslide_geo.app.jobs import Jobs
 from landslide_geo.app.orders import Order
 from landslide_geo.app.uploads import Uploads
 from landslide_geo.config import ScanParams
-from landslide_geo.errors import ParameterError, SourceNotFoundError
+from landslide_geo.errors import OutputError, ParameterError, SourceNotFoundError
 from landslide_geo.inventory import read_layer
 from landslide_geo.simulate import SimulatedScene
 
@@ -54,8 +60,16 @@ def _order(**more: Any) -> Order:
 
 
 def _workers() -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "landslide_geo.app.worker" in " ".join(child.cmdline())]
+    return _workers_of(psutil.Process())
+
+
+def _workers_of(parent: psutil.Process) -> list[psutil.Process]:
+    found = []
+    for child in parent.children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it ended meanwhile
+            if "landslide_geo.app.worker" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def test_a_cancelled_scan_goes_on_to_what_landslide_scan_makes(folder: AppFolder, jobs: Jobs, tmp_path: Path) -> None:
@@ -150,10 +164,76 @@ def test_the_end_of_the_page_ends_its_scans_and_the_next_page_offers_them(folder
         second.close()
 
 
+def test_a_stop_of_the_page_by_hand_or_by_force_leaves_no_process_and_what_it_did_can_go_on(folder: AppFolder) -> None:
+    for sent in (signal.SIGINT, signal.SIGKILL):
+        page = subprocess.Popen(
+            [sys.executable, "-c", _PAGE, str(folder.root)], stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        assert page.stdout is not None
+        id = page.stdout.readline().strip()
+        _wait(lambda page=page: _workers_of(psutil.Process(page.pid)))
+        (worker,) = _workers_of(psutil.Process(page.pid))
+        os.killpg(page.pid, sent)  # as a terminal does
+        page.wait(30)
+        page.stdout.close()
+        _wait(lambda worker=worker: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+        after = Jobs(folder, Uploads(folder.uploads, most_bytes=10**9))
+        after.close()
+        assert (after.get(id).state, after.get(id).error) == (State.INTERRUPTED, None)
+
+
+#: The page without its patches, with a scan that has begun.
+_PAGE = """
+import sys
+from pathlib import Path
+import uvicorn
+from landslide_geo.app.folder import AppFolder
+from landslide_geo.app.jobs import Jobs
+from landslide_geo.app.orders import Order
+from landslide_geo.app.uploads import Uploads
+folder = AppFolder(Path(sys.argv[1]))
+jobs = Jobs(folder, Uploads(folder.uploads, most_bytes=10**9))
+files = {"kind": "files", "bands": {"red": "red", "green": "green", "blue": "blue"}, "dem": "dem"}
+print(jobs.start(Order.model_validate({"source": files})).id, flush=True)
+async def app(scope, receive, send):
+    while (await receive())["type"] != "lifespan.shutdown":
+        await send({"type": "lifespan.startup.complete"})
+    jobs.close()
+    await send({"type": "lifespan.shutdown.complete"})
+uvicorn.run(app, port=0, log_level="error")
+"""
+
+
+def test_what_cannot_be_written_down_stops_one_scan_and_not_those_after(folder: AppFolder, jobs: Jobs) -> None:
+    first, second = jobs.start(_order()), jobs.start(_order())
+    _wait(lambda: first.state is State.RUNNING and _workers())
+    shutil.rmtree(folder.jobs)
+    with pytest.raises(OutputError, match="cannot be written"):
+        jobs.cancel(first.id)
+    _wait(lambda: second.state is State.FAILED)
+    assert first.state is State.CANCELLED and "cannot be written" in str(second.error)
+    folder.jobs.mkdir()
+    third = jobs.start(_order(aoi={"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}))
+    _wait(lambda: third.state is State.FAILED)
+    assert "lies outside the scene" in str(third.error)
+
+
+def test_what_was_stopped_can_be_forgotten_with_what_it_left(folder: AppFolder, jobs: Jobs) -> None:
+    job = jobs.start(_order())
+    _wait(lambda: list((folder.scans / job.id).glob(".partial-*")) if (folder.scans / job.id).exists() else [])
+    with pytest.raises(ParameterError, match="is under way; cancel it first"):
+        jobs.remove(job.id)
+    jobs.cancel(job.id)
+    _wait(lambda: not _workers())
+    time.sleep(0.2)
+    jobs.remove(job.id)
+    assert not (folder.scans / job.id).exists() and list(folder.jobs.iterdir()) == [] and jobs.all() == []
+
+
 def test_time_left_follows_from_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     job = Job("x", _order())
     now = iter([100.0, 110.0, 120.0])
-    monkeypatch.setattr("landslide_geo.app.jobs.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("landslide_geo.app.job.time.monotonic", lambda: next(now))
     job.hear({"done": 20, "total": 100})
     assert job.seconds_left is None  # what was taken up tells no rate
     job.hear({"done": 40, "total": 100})

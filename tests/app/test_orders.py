@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from landslide_geo.app.closed import environment
 from landslide_geo.app.folder import AppFolder
 from landslide_geo.app.orders import Order, Task, area_of, task_of
 from landslide_geo.app.uploads import Uploads
@@ -53,6 +58,45 @@ def test_scenes_samples_and_catalogues(there: tuple[AppFolder, Uploads]) -> None
     assert _task(there, {"source": {"kind": "sample", "name": "hokkaido"}}).fetch == "hokkaido"
     task = _task(there, {"source": {"kind": "catalogue", "event": "2018-09-06"}, "aoi": AREA})
     assert str(task.ingest) == "2018-09-06" and task.aoi is not None
+
+
+def test_only_files_from_the_browser_do_without_a_network(there: tuple[AppFolder, Uploads]) -> None:
+    orders = ({"kind": "files", "bands": {"red": "red"}}, {"kind": "sample", "name": "hokkaido"})
+    assert [_task(there, {"source": source}).reaches_out for source in orders] == [False, True]
+    before = {"PATH": "/bin", "GDAL_SKIP": "own"}
+    assert environment(network=True, before=before) == before
+    shut = environment(network=False, before=before)
+    assert shut["PATH"] == "/bin" and "WMS" in shut["GDAL_SKIP"]
+
+
+def test_gdal_opens_no_address_when_it_is_closed(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.5)
+        address = f"/vsicurl/http://127.0.0.1:{server.getsockname()[1]}/a.tif"
+        program = f"import rasterio\ntry: rasterio.open({address!r})\nexcept OSError as error: print(error)"
+        shut = environment(network=False, before=os.environ)
+        said = subprocess.run([sys.executable, "-c", program], env=shut, capture_output=True, text=True, timeout=60)
+        assert address in said.stdout and "GDAL_SKIP" not in said.stderr
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+@pytest.mark.parametrize("depth", [60, 900, 100_000])
+def test_an_area_within_areas_without_end_is_refused(there: tuple[AppFolder, Uploads], depth: int) -> None:
+    nested: list[Any] = []
+    for _ in range(depth):
+        nested = [nested]
+    order = Order.model_construct(aoi={"type": "Polygon", "coordinates": nested}, outline=None)
+    with pytest.raises(LandslideError, match="the area: is not GeoJSON with polygons"):
+        area_of(order, there[1])
+
+
+def test_names_are_one_line_that_reads_as_it_is_written() -> None:
+    order = {
+        "source": {"kind": "sample", "name": "hokkaido"},
+        "name": "a\nb\x00c \u202egpj.exe \u0645\u06cc\u200c\u062e",
+    }
+    assert Order.model_validate(order).name == "a b c gpj.exe \u0645\u06cc\u200c\u062e"
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 // Talking to the server, and telling people what came of it.
 
-export async function ask(path, body) {
-  const options = body === undefined ? {} : {
-    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
+export async function ask(path, body, method) {
+  const options = body === undefined ? { method: method ?? 'GET' } : {
+    method: method ?? 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
   };
-  const answer = await fetch(path, options);
-  const told = await answer.json().catch(() => ({ error: `${answer.status} ${answer.statusText}` }));
-  if (!answer.ok) throw new Error(told.error ?? `${answer.status} ${answer.statusText}`);
+  let answer;
+  try { answer = await fetch(path, options); } catch { throw new Error('the page does not answer; is landslide app still running?'); }
+  if (answer.status === 204) return null;
+  const told = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw Object.assign(new Error(told.error ?? `${answer.status} ${answer.statusText}`), { status: answer.status });
   return told;
 }
 

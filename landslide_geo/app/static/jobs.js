@@ -7,7 +7,7 @@ export class Jobs {
   constructor(jobs, finished) {
     this.finished = finished;
     this.rows = new Map();
-    for (const job of jobs.filter((one) => one.state !== 'finished')) this.follow(job);
+    for (const job of jobs.filter((one) => one.state !== 'finished').reverse()) this.follow(job);
   }
 
   follow(job) {
@@ -19,16 +19,18 @@ export class Jobs {
     let job;
     try {
       job = await ask(`/api/jobs/${encodeURIComponent(id)}`);
-    } catch {
-      say('the page does not answer; is landslide app still running?', true);
+    } catch (error) {
+      if (error.status === 404) { this.drop(id); return; } // removed from another window
+      say(error.status ? error.message : 'the page does not answer; is landslide app still running? It goes on here once it is', true);
+      this.silent = true;
       setTimeout(() => this.poll(id), 3000);
       return;
     }
+    if (this.silent) { this.silent = false; say(''); }
     this.show(job);
     if (ACTIVE.includes(job.state)) setTimeout(() => this.poll(id), 500);
     else if (job.state === 'finished') {
-      this.rows.get(id)?.remove();
-      this.rows.delete(id);
+      this.drop(id);
       this.finished(job);
     } else if (job.state === 'failed') say(`${job.title}: ${job.error}`, true);
   }
@@ -58,15 +60,37 @@ export class Jobs {
     if (place.dataset.shown === wanted) return;
     place.dataset.shown = wanted;
     place.replaceChildren();
-    if (!wanted) return;
-    const button = element('button', { type: 'button', textContent: wanted === 'cancel' ? 'Cancel' : 'Go on' });
-    button.setAttribute('aria-label', `${button.textContent}: ${job.title}`);
+    if (wanted === 'cancel') {
+      this.button(place, job, 'Cancel', async () => {
+        const told = await ask(`/api/jobs/${encodeURIComponent(job.id)}/cancel`, {});
+        say(`${job.title}: cancelled; what was finished is kept for going on`);
+        this.show(told);
+      });
+    } else if (wanted === 'resume') {
+      this.button(place, job, 'Go on', async () => {
+        this.follow(await ask(`/api/jobs/${encodeURIComponent(job.id)}/resume`, {}));
+        say(`${job.title}: goes on`);
+      });
+      this.button(place, job, 'Remove', async () => {
+        await ask(`/api/jobs/${encodeURIComponent(job.id)}`, undefined, 'DELETE');
+        this.drop(job.id);
+        say(`${job.title}: removed`);
+      });
+    }
+  }
+
+  button(place, job, text, work) {
+    const button = element('button', { type: 'button', textContent: text, ariaLabel: `${text}: ${job.title}` });
     button.addEventListener('click', telling(async () => {
-      const told = await ask(`/api/jobs/${encodeURIComponent(job.id)}/${wanted}`, {});
-      say(wanted === 'cancel' ? `${job.title}: cancelled; what was finished is kept for going on` : `${job.title}: goes on`);
-      if (wanted === 'resume') this.follow(told); else this.show(told);
+      button.disabled = true; // once is enough
+      try { await work(); } finally { button.disabled = false; }
     }));
     place.append(button);
+  }
+
+  drop(id) {
+    this.rows.get(id)?.remove();
+    this.rows.delete(id);
   }
 }
 
