@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from landslide_geo.app.folder import AppFolder
 from landslide_geo.app.kinds import Kind, area_in
 from landslide_geo.app.texts import PlainText
-from landslide_geo.app.uploads import Uploads
-from landslide_geo.bands import canonical_name
+from landslide_geo.app.uploads import Upload, Uploads
+from landslide_geo.bands import PRE, canonical_name
 from landslide_geo.errors import ParameterError
 from landslide_geo.scene.heights import HeightUnit
 
@@ -184,7 +184,7 @@ def task_of(
         if aoi is None:
             raise ParameterError("a new scene needs an area: draw one on the map, or give a GeoJSON file")
         return task.model_copy(update={"ingest": source.event, "max_cloud": source.max_cloud})
-    dem = None if source.dem is None else str(_raster(uploads, source.dem))
+    dem = None if source.dem is None else str(_raster(uploads, source.dem).path)
     sources = _sources(source.bands, uploads)
     return task.model_copy(update={"uploaded": True, "sources": sources, "dem": dem, "dem_unit": source.dem_unit})
 
@@ -193,18 +193,24 @@ def _sources(bands: Mapping[str, str], uploads: Uploads) -> list[str]:
     """``NAME=PATH`` of files by band, and paths of those that name their bands."""
     found = []
     for name, id in bands.items():
-        path = _raster(uploads, id)
-        if name.startswith("file"):
-            found.append(str(path))
-        elif name.startswith("pre-file"):
-            found.append(f"pre={path}")
+        upload = _raster(uploads, id)
+        path = upload.path
+        if name.startswith(("file", "pre-file")):
+            earlier = name.startswith("pre-")
+            named = upload.bands()
+            if all(named):
+                found.append(f"pre={path}" if earlier else str(path))
+            else:  # some of them are not needed
+                found.extend(f"{PRE * earlier}{band}={path}" for band in named if band)
+            if not any(named):
+                raise ParameterError(f"{upload.name}: does not name its bands; say on the page which they are")
         else:
             found.append(f"{canonical_name(name)}={path}")
     return found
 
 
-def _raster(uploads: Uploads, id: str) -> Path:
+def _raster(uploads: Uploads, id: str) -> Upload:
     upload = uploads.get(id)
     if upload.kind is not Kind.TIFF:
         raise ParameterError(f"{upload.name}: bands and elevations come as GeoTIFF, this is {upload.kind.value}")
-    return upload.path
+    return upload

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Body, Header, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from landslide_geo.app import comparing, tiles
@@ -66,7 +67,7 @@ def _state(api: APIRouter, folder: AppFolder, uploads: Uploads, jobs: Jobs) -> N
             "models": list(folder.models()),
             "samples": [{"name": name, "title": title} for name, title in folder.samples().items()],
             "scenes": list(folder.ready_scenes()),
-            "uploads": [upload.to_json() for upload in uploads.all()],
+            "uploads": uploads.told(),
             "bands": [*OPTICAL, *SAR, *TERRAIN, *(PRE + name for name in (*OPTICAL, *SAR))],
             "reject_reasons": list(schema.REJECT_REASON),
             "confidence": dict(schema.CONFIDENCE),
@@ -89,7 +90,13 @@ def _uploads(api: APIRouter, uploads: Uploads) -> None:
             async for chunk in request.stream():
                 yield chunk
 
-        return (await uploads.receive(name, chunks(), declared=content_length)).to_json()
+        upload = await uploads.receive(name, chunks(), declared=content_length)
+        return await asyncio.to_thread(upload.to_json)
+
+    @api.post("/uploads/{id}/bands")
+    def name_bands(id: str, names: Annotated[list[str], Body(min_length=1, max_length=256)]) -> dict[str, Any]:
+        """Say which bands a file has that does not name them itself."""
+        return uploads.name_bands(id, names).to_json()
 
     @api.delete("/uploads/{id}", status_code=204)
     def remove(id: str) -> None:

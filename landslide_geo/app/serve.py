@@ -6,11 +6,12 @@ import contextlib
 import ipaddress
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from landslide_geo.app.closed import close
 from landslide_geo.errors import MissingExtraError, OutputError, ParameterError
+from landslide_geo.files import WorkFolder
 
 
 def serve(
@@ -37,7 +38,7 @@ def serve(
     Raises:
         MissingExtraError: the extra ``app`` is not installed.
         ParameterError: there is no such address here.
-        OutputError: the port is taken, or the folder cannot be written.
+        OutputError: the port is taken, the folder cannot be written, or another page works in it.
     """
     try:
         import gradio  # noqa: F401
@@ -53,7 +54,7 @@ def serve(
     before = dict(os.environ)
     close()
     listening = _bound(host, port)
-    with contextlib.closing(listening):
+    with contextlib.closing(listening), _alone(work):
         address = listening.getsockname()
         hosts = LOOPBACK if here else (*LOOPBACK, host) if host not in ("0.0.0.0", "::") else ("*",)
         app = create_app(work, max_upload_mb=max_upload_mb, hosts=hosts, stac=stac, mirror=mirror, before=before)
@@ -66,6 +67,24 @@ def serve(
         say(f"http://{shown}:{address[1]}/ (work folder {Path(work).absolute()}; Ctrl-C ends it)")
         config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=3)
         uvicorn.Server(config).run(sockets=[listening])
+
+
+@contextlib.contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    """Keep a second page from the folder: it would take this one's scans for interrupted ones."""
+    kept = WorkFolder(Path(work).absolute() / ".app")
+    try:
+        kept.open(keep=True)
+    except BlockingIOError:
+        raise OutputError(
+            f"{work}: another landslide app works in this folder; use its page, or choose another folder with --work"
+        ) from None
+    except OSError as error:
+        raise OutputError(f"{work}: cannot be written ({error.strerror}); choose another folder with --work") from None
+    try:
+        yield
+    finally:
+        kept.close()
 
 
 def _bound(host: str, port: int) -> socket.socket:

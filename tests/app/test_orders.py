@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
 from pydantic import ValidationError
 
 from landslide_geo.app.closed import environment
@@ -45,6 +47,7 @@ def _task(there: tuple[AppFolder, Uploads], order: dict[str, Any]) -> Task:
 
 
 def test_files_are_given_by_band(there: tuple[AppFolder, Uploads]) -> None:
+    there[1].name_bands("blue", ["blue"])
     bands = {"red": "red", "B03": "green", "pre_red": "pre_red", "file3": "blue"}
     task = _task(there, {"source": {"kind": "files", "bands": bands, "dem": "dem"}, "threshold": 0.4})
     folder = there[0].uploads
@@ -58,6 +61,21 @@ def test_scenes_samples_and_catalogues(there: tuple[AppFolder, Uploads]) -> None
     assert _task(there, {"source": {"kind": "sample", "name": "hokkaido"}}).fetch == "hokkaido"
     task = _task(there, {"source": {"kind": "catalogue", "event": "2018-09-06"}, "aoi": AREA})
     assert str(task.ingest) == "2018-09-06" and task.aoi is not None
+
+
+def test_of_a_file_some_bands_of_which_are_named_those_are_taken(there: tuple[AppFolder, Uploads]) -> None:
+    folder, uploads = there
+    path = folder.uploads / "red" / "red.tif"
+    for order in ({"file0": "red"}, {"pre-file0": "red"}):
+        with pytest.raises(LandslideError, match=r"red\.tif: does not name its bands; say on the page"):
+            _task(there, {"source": {"kind": "files", "bands": order}})
+    with rasterio.open(path, "w", driver="GTiff", width=8, height=8, count=3, dtype="uint8") as dataset:
+        dataset.write(np.ones((3, 8, 8), np.uint8))
+    uploads.name_bands("red", ["-", "B03", "B02"])
+    files = {"kind": "files", "bands": {"file0": "red", "pre-file1": "red"}}
+    assert _task(there, {"source": files}).sources == [
+        f"{name}={path}" for name in ("green", "blue", "pre_green", "pre_blue")
+    ]
 
 
 def test_only_files_from_the_browser_do_without_a_network(there: tuple[AppFolder, Uploads]) -> None:

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from landslide_geo.app.serve import serve
 from landslide_geo.app.server import create_app
 from landslide_geo.errors import OutputError, ParameterError
+from landslide_geo.files import WorkFolder
 from tests.app.conftest import World
 
 
@@ -120,6 +121,14 @@ def test_a_port_that_is_taken_and_a_host_that_is_none_are_told(tmp_path: Path) -
         taken.listen()
         with pytest.raises(OutputError, match="choose another with --port"):
             serve(tmp_path, port=taken.getsockname()[1])
+    other = WorkFolder(tmp_path / ".app")
+    other.open(keep=True)
+    with pytest.raises(OutputError, match="another landslide app works in this folder"):
+        serve(tmp_path)
+    other.close()
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="choose another folder with --work"):
+        serve(tmp_path / "file")
     with pytest.raises(ParameterError, match="no such address"):
         serve(tmp_path, host="no.such.host.invalid")
 

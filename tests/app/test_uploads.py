@@ -76,3 +76,43 @@ def test_ids_are_looked_up(tmp_path: Path, id: str) -> None:
         uploads.get(id)
     uploads.remove(id)
     assert tmp_path.is_dir()
+
+
+def test_bands_without_names_are_named_in_their_order(tmp_path: Path) -> None:
+    (tmp_path / "up").mkdir()
+    uploads = Uploads(tmp_path / "up", most_bytes=10**6)
+    sent = _received(uploads, "s2_B4B3B2B8.tif", _tiff(tmp_path / "a.tif", "", "", "", ""))
+    told = sent.to_json()
+    assert (told["bands"], told["suggested_bands"]) == ([], ["red", "green", "blue", "nir"])
+    wrong = (["red"] * 2, ["-"], ["red", "green", "blue", "nir", "swir16"], ["purple"])
+    for names in wrong:
+        with pytest.raises(LandslideError):
+            uploads.name_bands(sent.id, names)
+    assert uploads.get(sent.id).bands() == (None,) * 4
+    before = rasterio.open(sent.path).read()
+    told = uploads.name_bands(sent.id, ["B04", "-", "blue"]).to_json()
+    assert (told["count"], told["bands"]) == (4, ["red", "blue"])
+    np.testing.assert_array_equal(rasterio.open(sent.path).read(), before)
+
+
+def test_all_uploads_together_are_bounded(tmp_path: Path) -> None:
+    (tmp_path / "up").mkdir()
+    (tmp_path / "up" / ".part-left").mkdir()
+    tiff = _tiff(tmp_path / "a.tif")
+    uploads = Uploads(tmp_path / "up", most_bytes=len(tiff) + 1)  # ten times that is less than eleven files
+    assert list((tmp_path / "up").iterdir()) == [], "what a killed page left"
+    for _ in range(10):
+        kept = _received(uploads, "a.tif", tiff)
+    with pytest.raises(UploadTooLargeError, match="would be too much: 11"):
+        _received(uploads, "a.tif", tiff)
+    uploads.remove(kept.id)
+    assert _received(uploads, "a.tif", tiff) in uploads.all()
+
+
+def test_what_others_put_there_or_take_away_breaks_nothing(tmp_path: Path) -> None:
+    uploads = Uploads(tmp_path, most_bytes=10**6)
+    kept = _received(uploads, "a.tif", _tiff(tmp_path / "a.tif"))
+    (tmp_path / kept.id / "notes.txt").write_text("mine")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "b.tif").write_bytes(b"II*\0")
+    assert [told["name"] for told in uploads.told()] == ["a.tif"]

@@ -26,6 +26,7 @@ export class OrderForm {
     $('box').addEventListener('change', () => this.boxed());
     $('order').addEventListener('submit', telling((event) => this.submit(event)));
     this.refresh(state);
+    this.earlier(state.uploads);
     this.chosen();
   }
 
@@ -50,8 +51,9 @@ export class OrderForm {
       try {
         const told = await upload(file, this.state.most_upload_bytes, (share) => { bar.value = share; });
         bar.remove();
-        this.uploads.push({ ...told, role: this.role(told, row) });
-        say(`${told.name} is here: ${told.width.toLocaleString('en')} × ${told.height.toLocaleString('en')} pixels, ${told.count} band${told.count > 1 ? 's' : ''}`);
+        this.keep(told, row);
+        const unnamed = told.bands.length < told.count && told.count > 1;
+        say(`${told.name} is here: ${told.width.toLocaleString('en')} × ${told.height.toLocaleString('en')} pixels, ${told.count} band${told.count > 1 ? 's' : ''}${unnamed ? '; say which they are' : ''}`);
       } catch (error) {
         row.remove();
         say(error.message, true);
@@ -60,21 +62,57 @@ export class OrderForm {
     $('files').value = '';
   }
 
-  role(file, row) {
-    const own = file.bands.length === file.count;
-    const roles = [['', 'choose …'], ...(own ? [['file', `bands as named: ${file.bands.join(', ')}`.slice(0, 60)], ['pre-file', 'the same, earlier image']] : []),
+  // Files that were sent before the page was loaded: they can be used again, and are left out unless somebody says so.
+  earlier(uploads) {
+    for (const told of uploads.filter((one) => one.count)) {
+      const row = element('li', {}, element('span', { textContent: `${told.name}, sent earlier ` }));
+      $('uploads').append(row);
+      this.keep(told, row, { earlier: true });
+    }
+  }
+
+  keep(told, row, { earlier = false } = {}) {
+    const kept = { ...told, earlier, row };
+    this.uploads.push(kept);
+    this.roles(kept);
+  }
+
+  roles(file) {
+    const unnamed = file.bands.length < file.count && file.count > 1;
+    const some = file.bands.length > 0 && file.count > 1;
+    const roles = [['', file.earlier ? 'left out' : 'choose …'], ...(some || (file.count === 1 && file.bands.length) ? [['file', `bands as named: ${file.bands.join(', ')}`.slice(0, 60)], ['pre-file', 'the same, earlier image']] : []),
       ['dem', 'elevation model'], ...(file.count === 1 ? this.state.bands.map((name) => [name, name]) : [])];
     const select = element('select', { ariaLabel: `What ${file.name} is` });
-    const guess = /dem|dsm|dtm|elev/i.test(file.name) ? 'dem' : own ? 'file' : file.suggested ?? '';
-    fill(select, roles, guess);
+    const guess = /dem|dsm|dtm|elev/i.test(file.name) ? 'dem' : file.bands.length ? 'file' : file.suggested ?? '';
+    fill(select, roles, file.earlier ? '' : guess);
+    file.role = select;
     const remove = element('button', { type: 'button', textContent: 'Remove', ariaLabel: `Remove ${file.name}` });
-    remove.addEventListener('click', () => {
-      this.uploads = this.uploads.filter((one) => one.id !== file.id);
-      fetch(`/api/uploads/${file.id}`, { method: 'DELETE' });
-      row.remove();
+    remove.addEventListener('click', telling(async () => {
+      await ask(`/api/uploads/${file.id}`, undefined, 'DELETE');
+      this.uploads = this.uploads.filter((one) => one !== file);
+      file.row.remove();
+    }));
+    file.row.querySelector('.what')?.remove();
+    const what = element('div', { className: 'what' }, element('div', { className: 'row' }, select, remove));
+    if (unnamed) what.append(this.namer(file));
+    file.row.append(what);
+  }
+
+  // For a file of several bands that does not name them itself.
+  namer(file) {
+    const id = `names-${file.id}`;
+    const names = element('input', { id, autocomplete: 'off', value: (file.suggested_bands ?? []).join(', '), placeholder: 'blue, green, red, nir' });
+    const done = element('button', { type: 'button', textContent: 'Name them', ariaLabel: `Name the bands of ${file.name}` });
+    const name = telling(async () => {
+      const given = names.value.split(/[\s,;]+/).filter(Boolean);
+      if (!given.length) throw new Error(`${file.name}: give the names of its bands, e.g. blue, green, red, nir`);
+      Object.assign(file, await ask(`/api/uploads/${file.id}/bands`, given), { earlier: false });
+      this.roles(file);
+      say(`${file.name}: ${file.bands.join(', ')}`);
     });
-    row.append(element('div', { className: 'row' }, select, remove));
-    return select;
+    done.addEventListener('click', name);
+    names.addEventListener('keydown', (event) => { if (event.key === 'Enter') { event.preventDefault(); name(); } });
+    return element('div', {}, element('label', { htmlFor: id, textContent: `Its ${file.count} bands in their order (- for one that is not needed)` }), element('div', { className: 'row' }, names, done));
   }
 
   async takeOutline(file) {
@@ -109,9 +147,10 @@ export class OrderForm {
     }
     const bands = {};
     let dem = null;
-    for (const [index, { id, name, role }] of this.uploads.entries()) {
+    for (const [index, { id, name, role, earlier, count, bands: named }] of this.uploads.entries()) {
       const what = role.value;
-      if (!what) throw new Error(`${name}: say which band it is, or remove it`);
+      if (!what && earlier) continue;
+      if (!what) throw new Error(count > 1 && named.length < count ? `${name}: name its bands, or remove it` : `${name}: say which band it is, or remove it`);
       if (what === 'dem') {
         if (dem) throw new Error('two files are elevation models; keep one');
         dem = id;
@@ -125,12 +164,18 @@ export class OrderForm {
     return { kind, bands, dem };
   }
 
+  // A scene of one file is called as that is.
+  fileName() {
+    const used = $('source').value === 'files' ? this.uploads.filter(({ role }) => role.value && role.value !== 'dem') : [];
+    return used.length === 1 ? used[0].name.replace(/\.tiff?$/i, '') : null;
+  }
+
   async submit(event) {
     event.preventDefault();
     const number = (id) => ($(id).value === '' ? null : Number($(id).value));
     const order = {
       source: this.scene(), model: $('model').value, threshold: number('threshold'), min_area_m2: number('min-area-scan'),
-      aoi: this.area.polygon, outline: this.area.polygon ? null : this.outline?.id ?? null, name: $('name').value.trim() || null,
+      aoi: this.area.polygon, outline: this.area.polygon ? null : this.outline?.id ?? null, name: $('name').value.trim() || this.fileName(),
       date: $('date').value || null, date_pre: $('date-pre').value || null,
     };
     $('start').disabled = true;
