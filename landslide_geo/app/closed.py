@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 #: Addresses are not opened whatever their ending, and drivers that call services are left out.
@@ -14,10 +15,16 @@ _CLOSED: Final = {
 }
 
 
-def close() -> None:
-    """Keep GDAL in this process from networks, and from files that lie beside those it opens."""
-    os.environ.update(_CLOSED)
-    os.environ["GDAL_DISABLE_READDIR_ON_OPEN"] = "EMPTY_DIR"
+@contextmanager
+def closed() -> Iterator[dict[str, str]]:
+    """Keep GDAL in this process from networks, and from files beside those it opens; yields the environment before."""
+    before = dict(os.environ)
+    os.environ.update(_CLOSED, GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR")
+    try:
+        yield before
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def environment(*, network: bool, before: Mapping[str, str]) -> dict[str, str]:
@@ -25,6 +32,6 @@ def environment(*, network: bool, before: Mapping[str, str]) -> dict[str, str]:
 
     Args:
         network: whether it may reach out.
-        before: the environment before `close`.
+        before: the environment outside of `closed`.
     """
     return dict(before) if network else {**before, **_CLOSED}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -13,13 +14,14 @@ import pyogrio
 import shapely
 
 from landslide_geo.app.folder import AppFolder
-from landslide_geo.app.inventories import MOST, collection, simplified
+from landslide_geo.app.inventories import MOST, collection, mark_of, simplified
 from landslide_geo.inventory import schema
 from landslide_geo.pipeline.inventories import compare_files
 
 _INVENTORY: Final = "landslides.gpkg"
 #: Comparisons that are kept.
 _KEPT: Final = 8
+_WORKING: Final = threading.Lock()
 
 
 def changes(folder: AppFolder, old: str, new: str) -> Path:
@@ -34,14 +36,15 @@ def changes(folder: AppFolder, old: str, new: str) -> Path:
         LandslideError: there is no such scan, or the two cannot be compared.
     """
     files = [folder.scan(name) / _INVENTORY for name in (old, new)]
-    marks = [f"{path} {path.stat().st_mtime_ns} {path.stat().st_size}" for path in files]
+    marks = [f"{path} {mark_of(path)}" for path in files]
     key = hashlib.sha256("\n".join(marks).encode()).hexdigest()[:24]
     made = folder.scratch / f"changes-{key}.gpkg"
-    if not made.exists():
-        compare_files(files[0], files[1], made)
-        kept = sorted(folder.scratch.glob("changes-*.gpkg"), key=lambda path: path.stat().st_mtime)
-        for path in kept[:-_KEPT]:
-            path.unlink(missing_ok=True)
+    with _WORKING:  # two windows that ask for the same wait for one answer
+        if not made.exists():
+            compare_files(files[0], files[1], made)
+            kept = sorted(folder.scratch.glob("changes-*.gpkg"), key=lambda path: path.stat().st_mtime)
+            for path in kept[:-_KEPT]:
+                path.unlink(missing_ok=True)
     return made
 
 

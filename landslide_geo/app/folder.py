@@ -102,7 +102,7 @@ class AppFolder:
             for folder in self._folders()
             if (folder / RECORD).is_file() and (folder / _INVENTORY).is_file()
         }
-        return dict(sorted(found.items(), key=lambda item: -(item[1] / RECORD).stat().st_mtime))
+        return dict(sorted(found.items(), key=lambda item: -_changed(item[1] / RECORD)))
 
     def scan(self, name: str) -> Path:
         """The folder of a finished scan.
@@ -159,11 +159,14 @@ class AppFolder:
             SourceNotFoundError: there is none of this name.
         """
         path = Path(self.model(name))
-        return max((entry.stat().st_mtime for entry in _entries(path)), default=0.0) if path.is_absolute() else 0.0
+        return max((_changed(Path(entry.path)) for entry in _entries(path)), default=0.0) if path.is_absolute() else 0.0
 
     def _name(self, folder: Path) -> str:
         parts = folder.relative_to(self.root).parts
-        return _JOINT.join(parts[1:] if parts[:1] in (("scans",), ("scenes",)) and parts[1:] else parts) or "here"
+        short = parts[1:] if parts[:1] in (("scans",), ("scenes",)) else ()
+        if short and self.root.joinpath(*short).is_dir():
+            short = ()  # the name of another folder
+        return _JOINT.join(short or parts) or "here"
 
     def _folders(self) -> Iterator[Path]:
         """Folders down to some depth, without hidden ones and links."""
@@ -200,6 +203,14 @@ def _sizes(folder: Path) -> list[tuple[Path, float, int]]:
                 size = sum(each.stat(follow_symlinks=False).st_size for each in _entries(Path(entry.path)))
                 found.append((Path(entry.path), entry.stat(follow_symlinks=False).st_mtime, size))
     return found
+
+
+def _changed(path: Path) -> float:
+    """When a file was changed; 0 where it is gone meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

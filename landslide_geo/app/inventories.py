@@ -34,6 +34,8 @@ ORDERS: Final = {
 _PIXEL: Final = 360 / 512
 _KEPT: Final = 4
 
+Mark = tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class Filter:
@@ -79,6 +81,7 @@ class Landslides:
             self.frame = read_layer(there)
         self.outlines: NDArray[np.object_] = self.frame.geometry.to_crs(4326).to_numpy()
         self._tree = shapely.STRtree(self.outlines)
+        self._lock = threading.Lock()  # a table must not be read while a decision is taken up
         self._row = {str(id): row for row, id in enumerate(self.frame["landslide_id"])}
 
     def view(self, *, bounds: tuple[float, float, float, float], zoom: float, which: Filter) -> dict[str, Any]:
@@ -93,12 +96,13 @@ class Landslides:
             A FeatureCollection of the `MOST` largest at most, and ``total``, how many there are.
         """
         here = self._tree.query(shapely.box(*bounds))
-        here = here[which.of(self.frame.iloc[here])]
-        areas = self.frame["area_m2"].to_numpy(np.float64, na_value=0.0)[here]
-        shown = here[np.argsort(-areas, kind="stable")[:MOST]]
+        with self._lock:
+            here = here[which.of(self.frame.iloc[here])]
+            areas = self.frame["area_m2"].to_numpy(np.float64, na_value=0.0)[here]
+            shown = here[np.argsort(-areas, kind="stable")[:MOST]]
+            rows = self.frame.iloc[shown][list(SHORT)].to_dict("records")
         pixel = _PIXEL / 2.0 ** min(max(zoom, 0), 22)
         drawn = simplified(self.outlines[shown], pixel)
-        rows = self.frame.iloc[shown][list(SHORT)].to_dict("records")
         return collection(drawn, [_plain(row) for row in rows]) | {"total": len(here)}
 
     def page(self, *, which: Filter, order: str, start: int, rows: int = ROWS) -> dict[str, Any]:
@@ -116,7 +120,8 @@ class Landslides:
         if order not in ORDERS:
             raise ParameterError(f"order {order!r}: use one of {', '.join(ORDERS)}")
         column, ascending = ORDERS[order]
-        chosen = self.frame[which.of(self.frame)]
+        with self._lock:
+            chosen = self.frame[which.of(self.frame)].copy()
         decided = chosen["review_status"].value_counts()
         table = chosen.sort_values([column, "landslide_id"], ascending=[ascending, True]).iloc[start : start + rows]
         return {
@@ -134,7 +139,8 @@ class Landslides:
             SourceNotFoundError: there is none of this identifier.
         """
         row = self._at(id)
-        values = _plain(self.frame.drop(columns=self.frame.geometry.name).iloc[row].to_dict())
+        with self._lock:
+            values = _plain(self.frame.drop(columns=self.frame.geometry.name).iloc[row].to_dict())
         attributes = [
             {"name": field.name, "label": field.alias, "value": values[field.name], "text": _text(field, values)}
             for field in schema.LANDSLIDES.fields
@@ -152,10 +158,11 @@ class Landslides:
     def decided(self, id: str, changes: dict[str, Any]) -> None:
         """Take up what was written of a landslide."""
         row = self._at(id)
-        for name, value in changes.items():
-            if name == "reviewed_at":
-                value = None if value is None else pd.Timestamp(value)
-            self.frame.iloc[row, self.frame.columns.get_loc(name)] = value
+        with self._lock:
+            for name, value in changes.items():
+                if name == "reviewed_at":
+                    value = None if value is None else pd.Timestamp(value)
+                self.frame.iloc[row, self.frame.columns.get_loc(name)] = value
 
     def _at(self, id: str) -> int:
         if id not in self._row:
@@ -167,8 +174,10 @@ class Opened:
     """The inventories that were looked at last, read again when their files change."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Path, tuple[tuple[int, int, int], Landslides]] = OrderedDict()
-        self.lock = threading.RLock()
+        self._kept: OrderedDict[Path, tuple[Mark, Landslides]] = OrderedDict()
+        self._lock = threading.RLock()
+        #: Held by whoever writes a decision, which may wait for another program; meanwhile others read.
+        self.deciding = threading.Lock()
 
     def get(self, path: Path) -> Landslides:
         """The landslides of a file.
@@ -176,8 +185,8 @@ class Opened:
         Raises:
             LandslideError: it cannot be read.
         """
-        with self.lock:
-            mark = _mark(path)
+        with self._lock:
+            mark = mark_of(path)
             if path not in self._kept or self._kept[path][0] != mark:
                 self._kept[path] = mark, Landslides(path)
             self._kept.move_to_end(path)
@@ -185,13 +194,23 @@ class Opened:
                 self._kept.popitem(last=False)
             return self._kept[path][1]
 
-    def decided(self, path: Path, id: str, changes: dict[str, Any]) -> None:
-        """Take up what was just written to a file, instead of reading all of it again."""
-        with self.lock:
+    def decided(self, path: Path, id: str, changes: dict[str, Any], *, before: Mark) -> None:
+        """Take up what was just written to a file, instead of reading all of it again.
+
+        Args:
+            path: of the file.
+            id: of the landslide.
+            changes: what was written, by field.
+            before: `mark_of` the file before that.
+        """
+        with self._lock:
             if path in self._kept:
+                if self._kept[path][0] != before:  # somebody else wrote to it as well
+                    del self._kept[path]
+                    return
                 landslides = self._kept[path][1]
                 landslides.decided(id, changes)
-                self._kept[path] = _mark(path), landslides
+                self._kept[path] = mark_of(path), landslides
 
 
 def simplified(outlines: NDArray[np.object_], pixel: float) -> NDArray[np.object_]:
@@ -260,9 +279,18 @@ def _text(field: schema.Field, values: dict[str, Any]) -> str:
     return str(value)
 
 
-def _mark(path: Path) -> tuple[int, int, int]:
+def mark_of(path: Path) -> Mark:
+    """By which a GeoPackage's content is known again; what QGIS saves lies in a log beside it at first.
+
+    Raises:
+        SourceNotFoundError: it is no longer there.
+    """
     try:
         stat = path.stat()
     except OSError:
         raise SourceNotFoundError(f"{path.name}: is no longer there; reload the page") from None
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+    try:
+        log = Path(f"{path}-wal").stat()
+    except OSError:
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, log.st_ino, log.st_size, log.st_mtime_ns

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Header, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
 
 from landslide_geo.app import comparing, tiles
 from landslide_geo.app.decide import Decision, decide
 from landslide_geo.app.folder import AppFolder
-from landslide_geo.app.inventories import ROWS, Filter, Opened, colours
+from landslide_geo.app.inventories import ROWS, Filter, Opened, colours, mark_of
 from landslide_geo.app.job import RESUMABLE, Job
 from landslide_geo.app.jobs import Jobs
 from landslide_geo.app.orders import Order
 from landslide_geo.app.uploads import Uploads
 from landslide_geo.bands import OPTICAL, PRE, SAR, TERRAIN
 from landslide_geo.inventory import schema
+from landslide_geo.inventory.traced import readable
 from landslide_geo.pipeline.review import import_review
 from landslide_geo.pipeline.workspace import RECORD, read_record
 from landslide_geo.version import __version__
@@ -167,13 +171,24 @@ def _scans(api: APIRouter, folder: AppFolder) -> None:
             raise HTTPException(404, f"{file}: this scan has no such file")
         if file == "report.html":
             return FileResponse(path, media_type=DOWNLOADS[file], headers={"Content-Security-Policy": _REPORT_POLICY})
-        return FileResponse(path, media_type=DOWNLOADS[file], filename=f"{name}-{file}")
+        whole, after = _whole(path, folder.scratch)
+        return FileResponse(whole, media_type=DOWNLOADS[file], filename=f"{name}-{file}", background=after)
 
     @api.post("/scans/{name}/import-review")
     def finish(name: str) -> dict[str, Any]:
         """Read back what was decided, as ``landslide review import`` does, into a file beside."""
         path = folder.scan(name)
         return import_review(path / _INVENTORY, scan=path)
+
+
+def _whole(path: Path, scratch: Path) -> tuple[Path, BackgroundTask | None]:
+    """A file to send, and what is done when it was sent: of a GeoPackage with a log beside it a copy with both."""
+    with readable(path) as there:
+        if there == path:
+            return path, None
+        folder = Path(tempfile.mkdtemp(prefix="sent-", dir=scratch))
+        copy = Path(shutil.move(there, folder / path.name))
+    return copy, BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _landslides(api: APIRouter, folder: AppFolder, opened: Opened) -> None:
@@ -207,9 +222,10 @@ def _landslides(api: APIRouter, folder: AppFolder, opened: Opened) -> None:
     def review(name: str, id: str, decision: Decision) -> dict[str, Any]:
         """Decide about a landslide."""
         path = folder.scan(name) / _INVENTORY
-        with opened.lock:
+        with opened.deciding:
             opened.get(path).one(id)
-            opened.decided(path, id, decide(path, id, decision))
+            before = mark_of(path)
+            opened.decided(path, id, decide(path, id, decision), before=before)
             return opened.get(path).one(id)
 
 

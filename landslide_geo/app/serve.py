@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from landslide_geo.app.closed import close
+from landslide_geo.app.closed import closed
 from landslide_geo.errors import MissingExtraError, OutputError, ParameterError
 from landslide_geo.files import WorkFolder
 
@@ -51,10 +50,8 @@ def serve(
     from landslide_geo.app.server import LOOPBACK, create_app
 
     here = _is_loopback(host)
-    before = dict(os.environ)
-    close()
     listening = _bound(host, port)
-    with contextlib.closing(listening), _alone(work):
+    with contextlib.closing(listening), _alone(work), closed() as before:
         address = listening.getsockname()
         hosts = LOOPBACK if here else (*LOOPBACK, host) if host not in ("0.0.0.0", "::") else ("*",)
         app = create_app(work, max_upload_mb=max_upload_mb, hosts=hosts, stac=stac, mirror=mirror, before=before)

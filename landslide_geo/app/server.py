@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 
 from landslide_geo.app.folder import AppFolder
 from landslide_geo.app.guard import PATCH, Guard
@@ -64,6 +66,9 @@ def create_app(
 
     app = FastAPI(title="landslide-geo", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(LandslideError, _mendable)
+    app.add_exception_handler(OSError, _unreadable)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(Exception, _unexpected)
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_exception_handler(HTTPException, _plain_error)
     app.add_middleware(Guard, most_patch_bytes=_most_patch(max_upload_mb), make_room=folder.clear_patches)
@@ -109,6 +114,25 @@ async def _mendable(request: Request, error: Exception) -> JSONResponse:
     status = 413 if isinstance(error, UploadTooLargeError) else 404 if isinstance(error, SourceNotFoundError) else 422
     headers = {"Connection": "close"} if status == 413 else None  # the rest of the file is not read
     return JSONResponse({"error": " ".join(str(error).split())}, status_code=status, headers=headers)
+
+
+async def _unreadable(request: Request, error: Exception) -> JSONResponse:
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    told = str(getattr(error, "strerror", None) or error or type(error).__name__).splitlines()[0]
+    mend = "make room in the work folder" if full else "was something of it removed? Reload the page"
+    return JSONResponse(
+        {"error": f"a file of the work folder cannot be read or written ({told}); {mend}"},
+        status_code=507 if full else 404,
+    )
+
+
+async def _gone(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": "the browser went away"}, status_code=400)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    told = f"unexpected {type(error).__name__}; the terminal in which landslide app runs says more"
+    return JSONResponse({"error": told}, status_code=500)
 
 
 async def _misunderstood(request: Request, error: Exception) -> JSONResponse:

@@ -21,6 +21,9 @@ from landslide_geo.scene.visibility import Visibility
 
 #: Side of a tile in pixels: few requests for a screen.
 SIZE: Final = 512
+#: Levels above the one at which it fills a tile that a raster is shown at: farther out, where it is 64 pixels wide and
+#: less, GDAL warps for minutes, most of it nothing.
+FAR: Final = 3
 #: Below this probability nothing is drawn, above twice that all of it: the scene must be seen.
 _FAINT: Final = 0.05
 
@@ -109,16 +112,23 @@ def layer_of(folder: Path, name: str) -> Layer:
 
 
 def extent(path: Path) -> dict[str, Any]:
-    """Where a raster is: ``bounds`` (west, south, east, north in degrees) and the zoom levels that its pixels fill."""
+    """Where a raster is: ``bounds`` (west, south, east, north in degrees), the zoom levels
+    that its pixels fill, and the ``farthest`` at which it is shown.
+    """
     with Reader(str(path)) as raster:
         west, south, east, north = raster.get_geographic_bounds("EPSG:4326")
-        # Zoom levels are told for tiles of 256 pixels.
-        least, most = max(int(raster.minzoom) - 1, 0), max(int(raster.maxzoom) - 1, 0)
-    return {"bounds": [west, south, east, north], "minzoom": least, "maxzoom": most}
+        least, most = _levels(raster)
+    return {"bounds": [west, south, east, north], "minzoom": least, "maxzoom": most, "farthest": max(least - FAR, 0)}
+
+
+def _levels(raster: Reader) -> tuple[int, int]:
+    """The levels from which a raster fills a tile and at which its pixels are the map's."""
+    # They are told for tiles of 256 pixels.
+    return max(int(raster.minzoom) - 1, 0), max(int(raster.maxzoom) - 1, 0)
 
 
 def tile(folder: Path, layer: Layer, *, z: int, x: int, y: int) -> bytes:
-    """A tile of `SIZE` pixels as PNG; where the raster does not reach a single clear pixel.
+    """A tile of `SIZE` pixels as PNG; a single clear pixel where the raster does not reach, or is a speck.
 
     Args:
         folder: of the scan.
@@ -129,6 +139,8 @@ def tile(folder: Path, layer: Layer, *, z: int, x: int, y: int) -> bytes:
     """
     try:
         with Reader(str(folder / layer.file)) as raster:
+            if z < _levels(raster)[0] - FAR:
+                return EMPTY
             found = raster.tile(x, y, z, tilesize=SIZE, resampling_method=layer.resampling)
     except TileOutsideBounds:
         return EMPTY

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 
 import numpy as np
 import pytest
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 
 from landslide_geo.app import inventories
 from landslide_geo.app.decide import Decision, decide
-from landslide_geo.app.inventories import Filter, Landslides, Opened, simplified
+from landslide_geo.app.inventories import Filter, Landslides, Opened, mark_of, simplified
 from landslide_geo.errors import ParameterError, SourceNotFoundError
+from landslide_geo.regions.features import prepare
 from tests.app.conftest import World
 
 EARTH = (-180.0, -90.0, 180.0, 90.0)
@@ -91,7 +94,8 @@ def test_what_is_open_follows_the_file(world: World) -> None:
     opened = Opened()
     first = opened.get(path)
     id = first.frame["landslide_id"].iloc[0]
-    opened.decided(path, id, decide(path, id, Decision(status="rejected", reason="road")))
+    before = mark_of(path)
+    opened.decided(path, id, decide(path, id, Decision(status="rejected", reason="road")), before=before)
     assert opened.get(path) is first, "what was just written needs no reading"
     assert opened.get(path).one(id)["reject_reason"] == "road"
     fresh = Landslides(path)
@@ -101,6 +105,25 @@ def test_what_is_open_follows_the_file(world: World) -> None:
     path.unlink()
     with pytest.raises(SourceNotFoundError):
         opened.get(path)
+
+
+def test_what_another_program_saved_into_its_log_is_seen(world: World) -> None:
+    path = world.late / "landslides.gpkg"
+    opened = Opened()
+    first, second, *_ = opened.get(path).frame["landslide_id"]
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as qgis:
+        qgis.execute("PRAGMA journal_mode = WAL")
+        prepare(qgis)
+        assert opened.get(path).one(first)["review_status"] == "unreviewed"
+        said = "UPDATE landslides SET review_status = 'confirmed' WHERE landslide_id = ?"
+        qgis.execute(said, (first,))
+        assert opened.get(path).one(first)["review_status"] == "confirmed"
+        before = mark_of(path)
+        qgis.execute(said, (second,))  # while a decision about the first is on its way
+        changes = decide(path, first, Decision(status="unreviewed"))
+        stale = (*before[:-1], 0)
+        opened.decided(path, first, changes, before=stale)
+        assert [opened.get(path).one(id)["review_status"] for id in (first, second)] == ["unreviewed", "confirmed"]
 
 
 @given(

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import math
+import shutil
 import socket
+import sqlite3
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 
@@ -14,8 +20,10 @@ from fastapi.testclient import TestClient
 
 from landslide_geo.app.serve import serve
 from landslide_geo.app.server import create_app
+from landslide_geo.app.tiles import extent
 from landslide_geo.errors import OutputError, ParameterError
 from landslide_geo.files import WorkFolder
+from landslide_geo.inventory import read_layer
 from tests.app.conftest import World
 
 
@@ -114,6 +122,56 @@ def test_the_review_is_read_back(client: TestClient, world: World) -> None:
     assert client.post("/api/scans/late/import-review", json={}).status_code == 200
     assert (world.late / "landslides_reviewed.gpkg").is_file()
     assert "landslides_reviewed.gpkg" in client.get("/api/scans/late").json()["files"]
+
+
+def test_a_download_holds_what_lies_in_the_log_beside(client: TestClient, world: World, tmp_path: Path) -> None:
+    id = client.get("/api/scans/late/landslides").json()["rows"][0]["landslide_id"]
+    with contextlib.closing(sqlite3.connect(world.late / "landslides.gpkg")) as qgis:
+        qgis.execute("PRAGMA journal_mode = WAL")
+        qgis.execute("SELECT count(*) FROM landslides").fetchall()  # it has the file open
+        decided = client.post(f"/api/scans/late/landslides/{id}/review", json={"status": "confirmed"})
+        assert decided.status_code == 200
+        had = client.get("/api/scans/late/files/landslides.gpkg").content
+    (tmp_path / "had.gpkg").write_bytes(had)
+    assert read_layer(tmp_path / "had.gpkg").set_index("landslide_id").loc[id, "review_status"] == "confirmed"
+    assert not list((world.folder / ".app" / "scratch").glob("sent-*"))
+
+
+def test_while_another_program_writes_others_read(client: TestClient, world: World) -> None:
+    id = client.get("/api/scans/late/landslides").json()["rows"][0]["landslide_id"]
+    address = f"/api/scans/late/landslides/{id}/review"
+    with contextlib.closing(sqlite3.connect(world.late / "landslides.gpkg", isolation_level=None)) as qgis:
+        qgis.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as others:
+            waiting = others.submit(client.post, address, json={"status": "confirmed"})
+            time.sleep(0.2)
+            began = time.monotonic()
+            assert client.get("/api/scans/late/landslides").status_code == 200
+            assert time.monotonic() - began < 2 and not waiting.done()
+            qgis.execute("ROLLBACK")
+            assert waiting.result().json()["review_status"] == "confirmed"
+
+
+def test_a_scan_that_goes_while_it_is_shown_is_told(client: TestClient, world: World) -> None:
+    tile = f"/api/scans/late/tiles/post/{_tile_of(world.late)}.png"
+    assert client.get(tile).status_code == 200
+    (world.late / "review" / "post.tif").write_bytes(b"")
+    told = client.get(tile)
+    assert told.status_code == 404 and "Reload the page" in told.json()["error"]
+    (world.late / "probability.tif").unlink()
+    assert "Reload the page" in client.get("/api/scans/late").json()["error"]
+    shutil.rmtree(world.late)
+    assert "there is none in the work folder" in client.get(tile).json()["error"]
+    assert [scan["name"] for scan in client.get("/api/state").json()["scans"]] == ["early"]
+
+
+def _tile_of(scan: Path) -> str:
+    told = extent(scan / "probability.tif")
+    west, south, east, north = told["bounds"]
+    z = told["minzoom"]
+    x = int(((west + east) / 2 + 180) / 360 * 2**z)
+    angle = math.radians((south + north) / 2)
+    return f"{z}/{x}/{int((1 - math.asinh(math.tan(angle)) / math.pi) / 2 * 2**z)}"
 
 
 def test_a_port_that_is_taken_and_a_host_that_is_none_are_told(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import math
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 from PIL import Image
-from rasterio.transform import from_bounds
+from rasterio.transform import from_bounds, from_origin
 
 from landslide_geo.app import tiles
 from landslide_geo.errors import SourceNotFoundError
@@ -74,3 +75,19 @@ def test_extent_is_in_degrees(tmp_path: Path) -> None:
     told = tiles.extent(tmp_path / "probability.tif")
     np.testing.assert_allclose(told["bounds"], [0, 0, 180, 85.0511288], atol=1e-6)
     assert told["minzoom"] <= told["maxzoom"] == 1
+
+
+def test_from_far_away_nothing_is_warped(tmp_path: Path) -> None:
+    (tmp_path / "review").mkdir()
+    with rasterio.open(tmp_path / "review" / "post.tif", "w", driver="GTiff", width=400, height=400,
+                       count=3, dtype="uint8", crs="EPSG:32654",
+                       transform=from_origin(573000, 4735000, 10, 10)) as dataset:  # fmt: skip
+        dataset.write(np.full((3, 400, 400), 9, np.uint8))
+    told = tiles.extent(tmp_path / "review" / "post.tif")
+    assert told["farthest"] == told["minzoom"] - 3 > 5
+    x, y, deep = 3662, 1509, 12
+    began = time.monotonic()
+    for z in range(told["farthest"] + 1):
+        made = tiles.tile(tmp_path, tiles.LAYERS["post"], z=z, x=x >> deep - z, y=y >> deep - z)
+        assert (made == tiles.EMPTY) == (z < told["farthest"]), z
+    assert time.monotonic() - began < 10

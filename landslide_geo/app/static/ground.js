@@ -35,9 +35,13 @@ function made(container, title) {
   });
   map.touchZoomRotate.disableRotation();
   map.addControl(new maplibregl.NavigationControl({ showCompass: false }), 'top-right');
-  map.addControl(new maplibregl.ScaleControl({ maxWidth: 140 }), 'bottom-left');
+  map.addControl(new maplibregl.ScaleControl({ maxWidth: 140 }), 'top-left');
   map.addControl(new maplibregl.AttributionControl({ compact: false }), 'bottom-right');
   map.getCanvas().setAttribute('aria-label', title);
+  map.on('error', ({ error }) => {
+    if (error?.status) say('a layer of the map cannot be read; was the scan removed? Reload the page', true);
+    else if (error?.name !== 'AbortError') console.error(error);
+  });
   return map;
 }
 
@@ -47,7 +51,7 @@ export function addRaster(map, scan, layer, { id = layer, opacity = 1, visible =
   const attribution = document.createElement('i');
   attribution.textContent = scan.credits;
   map.addSource(id, {
-    type: 'raster', tileSize: 512, bounds: scan.bounds, maxzoom: scan.maxzoom, attribution: attribution.innerHTML,
+    type: 'raster', tileSize: 512, bounds: scan.bounds, minzoom: scan.farthest, maxzoom: scan.maxzoom, attribution: attribution.innerHTML,
     tiles: [`${location.origin}/api/scans/${encodeURIComponent(scan.name)}/tiles/${layer}/{z}/{x}/{y}.png?k=${scan.key}`],
   });
   map.addLayer({
