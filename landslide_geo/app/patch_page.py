@@ -40,10 +40,12 @@ _UNKNOWN: Final = (200, 200, 200)
 HEAD: Final = '<meta name="color-scheme" content="light dark">'
 STYLE: Final = """
 .gradio-container { max-width: 1500px !important; margin: 0 auto; }
-nav.pages { display: flex; gap: 1.25rem; align-items: baseline; font-size: 1rem; padding: .25rem 0 .5rem; }
+nav.pages { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; align-items: baseline; font-size: 1rem; padding: .25rem 0 .5rem; }
 nav.pages strong { font-size: 1.1rem; }
 nav.pages a { color: #0b5394; text-decoration: underline; }
 .dark nav.pages a { color: #9cc9ff; }
+.gradio-container main { max-width: none !important; padding: .5rem 1rem !important; }
+.patches { display: grid !important; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); }
 figure.patch { margin: 0; max-width: 340px; }
 p.wrong { background: #fdecee; border-left: 4px solid #a40e26; color: #1f2328; padding: .5rem .75rem; margin: 0; }
 figure.patch img, figure.patch .none { width: 100%; image-rendering: pixelated; border: 1px solid #c8ccd1; }
@@ -120,7 +122,7 @@ def build(folder: AppFolder, *, mirror: Path | None = None) -> gr.Blocks:
                 told = gr.Markdown("")
             with gr.Column(scale=4):
                 wrong = gr.HTML("")
-                with gr.Row():
+                with gr.Row(elem_classes="patches"):
                     pictures = [gr.HTML(_figure(label, None)) for label in PANELS]
                 gr.Markdown(_LEGEND)
                 with gr.Row():

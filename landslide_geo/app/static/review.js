@@ -102,6 +102,7 @@ export class Review {
   async choose(id, { go = false, focus = false } = {}) {
     const told = await ask(`/api/scans/${encodeURIComponent(this.scan.name)}/landslides/${encodeURIComponent(id)}`);
     this.show(told);
+    if (matchMedia('(max-width: 900px)').matches) document.querySelector('.columns').scrollTop = 0; // there it lies below the map
     if (go) this.map.fitBounds(told.bounds, { padding: 120, maxZoom: 15.5, duration: 300 });
     if (focus) $('panel-title').focus();
   }
