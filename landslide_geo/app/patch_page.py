@@ -40,7 +40,8 @@ _UNKNOWN: Final = (200, 200, 200)
 HEAD: Final = '<meta name="color-scheme" content="light dark">'
 STYLE: Final = """
 .gradio-container { max-width: 1500px !important; margin: 0 auto; }
-nav.pages { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; align-items: baseline; font-size: 1rem; padding: .25rem 0 .5rem; }
+nav.pages { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; align-items: baseline; font-size: 1rem; }
+nav.pages { padding: .25rem 0 .5rem; }
 nav.pages strong { font-size: 1.1rem; }
 nav.pages a { color: #0b5394; text-decoration: underline; }
 .dark nav.pages a { color: #9cc9ff; }

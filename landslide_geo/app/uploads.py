@@ -18,6 +18,7 @@ import rasterio
 
 from landslide_geo.app.folder import safe_name
 from landslide_geo.app.kinds import Kind, check_content, kind_of_name, outline_of
+from landslide_geo.app.texts import plain
 from landslide_geo.bands import canonical_name
 from landslide_geo.errors import OutputError, ParameterError, SourceNotFoundError, UnknownBandError
 
@@ -107,6 +108,7 @@ class Uploads:
             UnreadableRasterError: it is not what its name says.
             OutputError: the disk is full.
         """
+        name = plain(name)
         kind = kind_of_name(name, SCAN_KINDS)
         if declared is not None and declared > self.most_bytes:
             raise self._too_large(name, declared)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,12 @@ def page(browser: Any, served: str, request: pytest.FixtureRequest) -> Iterator[
     opened.screenshot(path=artefacts() / f"{safe_name(request.node.name)}.png")
     context.close()
     assert wrong == []
+
+
+def awaited(work: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine returns, in a thread of its own: Playwright keeps a loop in this one."""
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(asyncio.run, work).result()
 
 
 def artefacts() -> Path:

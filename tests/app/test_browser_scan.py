@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+import rasterio
 from PIL import Image, ImageChops
+from rasterio.transform import from_origin
 
 from landslide_geo.inventory import read_layer
 from landslide_geo.simulate import SimulatedScene
@@ -158,6 +160,34 @@ def test_a_2_gb_upload_and_a_text_named_tif_are_refused(page: Any, tmp_path: Pat
     assert page.locator("#uploads li").count() == 0
     page.locator("#start").click()
     page.locator("#message.error", has_text="choose the files of the scene first").wait_for()
+
+
+def test_bands_without_names_are_named_and_what_failed_is_removed(page: Any, tmp_path: Path) -> None:
+    with rasterio.open(tmp_path / "s2_B4B3B2.tif", "w", driver="GTiff", width=64, height=64, count=3, dtype="uint16",
+                       crs="EPSG:32654", transform=from_origin(5e5, 5e6, 10, 10)) as dataset:  # fmt: skip
+        dataset.write(np.zeros((3, 64, 64), np.uint16))
+    _open(page)
+    page.get_by_text("New scan").click()
+    page.select_option("#source", "files")
+    page.set_input_files("#files", tmp_path / "s2_B4B3B2.tif")
+    page.locator("#message", has_text="3 bands; say which they are").wait_for()
+    page.locator("#start").click()
+    page.locator("#message.error", has_text="s2_B4B3B2.tif: name its bands, or remove it").wait_for()
+    assert page.get_by_label("Its 3 bands in their order").input_value() == "red, green, blue"
+    page.get_by_label("Its 3 bands in their order").press("Enter")
+    page.locator("#uploads option", has_text="bands as named: red, green, blue").wait_for(state="attached")
+    page.fill("#box", "1, 1, 2, 2")
+    page.locator("#start").click()
+    job = page.locator("#jobs li", has_text="s2_B4B3B2")
+    job.get_by_text("failed").wait_for()
+    job.get_by_role("button", name=re.compile("^Remove")).click()
+    job.wait_for(state="detached")
+    page.reload()
+    page.get_by_text("New scan").click()
+    page.select_option("#source", "files")
+    sent = page.locator("#uploads li", has_text="s2_B4B3B2.tif, sent earlier")
+    sent.get_by_role("button", name="Remove").click()
+    sent.wait_for(state="detached")
 
 
 def test_files_are_scanned_in_a_drawn_area_cancelled_and_taken_up(

@@ -14,7 +14,7 @@ import pytest
 
 from landslide_geo.app import guard
 from landslide_geo.app.folder import AppFolder
-from tests.app.conftest import World
+from tests.app.conftest import World, awaited
 
 PATCH = "/patch/gradio_api"
 
@@ -98,7 +98,7 @@ def _answered(monkeypatch: pytest.MonkeyPatch, parts: list[bytes], *, declared: 
 
     headers = [(b"content-length", declared.encode())] if declared else []
     scope = {"type": "http", "method": "POST", "path": "/api/jobs", "headers": headers, "scheme": "http"}
-    asyncio.run(guard.Guard(app)(scope, receive, send))
+    awaited(guard.Guard(app)(scope, receive, send))
     (status,) = statuses
     return status, sum(taken)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from rasterio.transform import from_origin
 
 from landslide_geo.app.uploads import Upload, Uploads, UploadTooLargeError
 from landslide_geo.errors import LandslideError, ParameterError, SourceNotFoundError, UnreadableRasterError
+from tests.app.conftest import awaited
 
 
 def _tiff(path: Path, *names: str) -> bytes:
@@ -29,7 +29,7 @@ def _received(uploads: Uploads, name: str, content: bytes, declared: int | None 
         for start in range(0, len(content), 100):
             yield content[start : start + 100]
 
-    return asyncio.run(uploads.receive(name, chunks(), declared=declared))
+    return awaited(uploads.receive(name, chunks(), declared=declared))
 
 
 def test_a_file_comes_and_is_described(tmp_path: Path) -> None:
@@ -93,6 +93,11 @@ def test_bands_without_names_are_named_in_their_order(tmp_path: Path) -> None:
     told = uploads.name_bands(sent.id, ["B04", "-", "blue"]).to_json()
     assert (told["count"], told["bands"]) == (4, ["red", "blue"])
     np.testing.assert_array_equal(rasterio.open(sent.path).read(), before)
+
+
+def test_messages_name_a_file_on_one_line_that_reads_as_it_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableRasterError, match=r"^a b gnp\.tif: is not a GeoTIFF"):
+        _received(Uploads(tmp_path, most_bytes=10**6), "a\n\0b\u202egnp.tif", b"text")
 
 
 def test_all_uploads_together_are_bounded(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ const start = telling(async () => {
     $('new-scan').open = false;
     await open(job.id);
   }));
-  $('new-scan').open = state.scans.length === 0;
+  if (!state.scans.length) $('new-scan').open = true;
   $('scan').addEventListener('change', telling(() => open($('scan').value)));
   $('opacity').addEventListener('input', () => {
     $('opacity-value').textContent = `${$('opacity').value} %`;
