@@ -159,7 +159,9 @@ def test_a_2_gb_upload_and_a_text_named_tif_are_refused(page: Any, tmp_path: Pat
     ).wait_for()
     assert page.locator("#uploads li").count() == 0
     page.locator("#start").click()
-    page.locator("#message.error", has_text="choose the files of the scene first").wait_for()
+    told = page.locator("#message.error", has_text="choose the files of the scene first")
+    told.wait_for()
+    assert told.bounding_box()["y"] >= 0, "what is wrong is seen from where the button is"
 
 
 def test_bands_without_names_are_named_and_what_failed_is_removed(page: Any, tmp_path: Path) -> None:
