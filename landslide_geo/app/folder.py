@@ -42,6 +42,7 @@ class AppFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
+        self._listed: dict[str, Path] = {}
         try:
             for folder in (self.uploads, self.scenes, self.scans, self.jobs, self.scratch):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -97,11 +98,7 @@ class AppFolder:
 
     def finished(self) -> dict[str, Path]:
         """Folders of finished scans by name, the newest first."""
-        found = {
-            self._name(folder): folder
-            for folder in self._folders()
-            if (folder / RECORD).is_file() and (folder / _INVENTORY).is_file()
-        }
+        found = {self._name(folder): folder for folder in self._folders() if _is_scan(folder)}
         return dict(sorted(found.items(), key=lambda item: -_changed(item[1] / RECORD)))
 
     def scan(self, name: str) -> Path:
@@ -110,7 +107,11 @@ class AppFolder:
         Raises:
             SourceNotFoundError: there is none of this name.
         """
-        return self._found(self.finished(), name, "scan")
+        known = self._listed.get(name)
+        if known is None or known.is_symlink() or not _is_scan(known):
+            self._listed = self.finished()  # a map asks for a scan many times, and the folder may be someone's home
+            known = self._found(self._listed, name, "scan")
+        return known
 
     def ready_scenes(self) -> dict[str, Path]:
         """Folders that hold a scene and not a scan, by name."""
@@ -186,6 +187,10 @@ class AppFolder:
         if name not in there:
             raise SourceNotFoundError(f"{what} {name!r}: there is none in the work folder; reload the page")
         return there[name]
+
+
+def _is_scan(folder: Path) -> bool:
+    return (folder / RECORD).is_file() and (folder / _INVENTORY).is_file()
 
 
 def safe_name(text: str, *, instead: str = "file") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,21 @@ def test_other_names_are_not_there(tmp_path: Path, name: str) -> None:
     for find in (folder.scan, folder.scene, folder.model):
         with pytest.raises(SourceNotFoundError):
             find(name)
+
+
+def test_a_scan_that_is_gone_or_a_link_by_now_is_no_longer_there(tmp_path: Path) -> None:
+    folder = AppFolder(tmp_path / "work")
+    made, outside = _scan(tmp_path / "work" / "a"), _scan(tmp_path / "secret")
+    assert folder.scan("a") == folder.scan("a") == made.resolve()
+    shutil.rmtree(made)
+    made.symlink_to(outside)
+    with pytest.raises(SourceNotFoundError):
+        folder.scan("a")
+    made.unlink()
+    with pytest.raises(SourceNotFoundError):
+        folder.scan("a")
+    _scan(made)
+    assert folder.scan("a") == made.resolve()
 
 
 def test_models_are_shipped_ones_and_those_in_the_folder(tmp_path: Path) -> None:
