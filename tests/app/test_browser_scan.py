@@ -110,6 +110,7 @@ def test_a_review_with_the_keyboard_alone_is_written_to_the_geopackage(page: Any
     assert read_layer(path).set_index("landslide_id").loc[second, "review_status"] == "unreviewed"
     page.locator("#finish").click()
     page.get_by_role("link", name="GeoPackage, review read back").wait_for()
+    page.locator("#message", has_text=f"1 confirmed, {len(frame) - 1} unreviewed").wait_for()
     assert read_layer(own_world.late / "landslides_reviewed.gpkg")["review_status"].eq("confirmed").sum() == 1
 
 

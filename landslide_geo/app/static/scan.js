@@ -115,6 +115,6 @@ async function readBack() {
   const told = await ask(`/api/scans/${encodeURIComponent(scan.name)}/import-review`, {});
   scan = await ask(`/api/scans/${encodeURIComponent(scan.name)}`);
   results();
-  const counts = Object.entries(told.counts ?? {}).filter(([, count]) => count).map(([what, count]) => `${count} ${what}`).join(', ');
+  const counts = ['confirmed', 'rejected', 'edited', 'added', 'unreviewed'].filter((what) => told[what]).map((what) => `${told[what].toLocaleString('en')} ${what}`).join(', ');
   say(`read back into landslides_reviewed.gpkg${counts ? `: ${counts}` : ''}`);
 }
