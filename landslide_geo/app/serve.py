@@ -63,7 +63,8 @@ def serve(
             )
         say(f"http://{shown}:{address[1]}/ (work folder {Path(work).absolute()}; Ctrl-C ends it)")
         config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=3)
-        uvicorn.Server(config).run(sockets=[listening])
+        with contextlib.suppress(KeyboardInterrupt):  # that is how it is ended
+            uvicorn.Server(config).run(sockets=[listening])
 
 
 @contextlib.contextmanager

@@ -7,8 +7,11 @@ import hashlib
 import json
 import math
 import shutil
+import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +19,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+import requests
 from fastapi.testclient import TestClient
 
 from landslide_geo.app.serve import serve
@@ -172,6 +176,17 @@ def _tile_of(scan: Path) -> str:
     x = int(((west + east) / 2 + 180) / 360 * 2**z)
     angle = math.radians((south + north) / 2)
     return f"{z}/{x}/{int((1 - math.asinh(math.tan(angle)) / math.pi) / 2 * 2**z)}"
+
+
+@pytest.mark.integration
+def test_ctrl_c_ends_it_without_a_word(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from landslide_geo.cli.main import main; main()", "app", "--work", str(tmp_path)]
+    with subprocess.Popen([*command, "--port", "0"], stderr=subprocess.PIPE, text=True) as page:
+        assert page.stderr is not None
+        address = page.stderr.readline().split()[0]
+        assert requests.get(f"{address}api/state", timeout=60).status_code == 200
+        page.send_signal(signal.SIGINT)
+        assert page.wait(30) == 0 and page.stderr.read() == ""
 
 
 def test_a_port_that_is_taken_and_a_host_that_is_none_are_told(tmp_path: Path) -> None:
