@@ -13,12 +13,11 @@ import numpy as np
 import pyogrio
 import shapely
 
-from landslide_geo.app.folder import AppFolder
-from landslide_geo.app.inventories import MOST, collection, mark_of, simplified
+from landslide_geo.app.folder import INVENTORY, AppFolder
+from landslide_geo.app.inventories import MOST, collection, mark_of, pixel_at, simplified
 from landslide_geo.inventory import schema
 from landslide_geo.pipeline.inventories import compare_files
 
-_INVENTORY: Final = "landslides.gpkg"
 #: Comparisons that are kept.
 _KEPT: Final = 8
 _WORKING: Final = threading.Lock()
@@ -35,7 +34,7 @@ def changes(folder: AppFolder, old: str, new: str) -> Path:
     Raises:
         LandslideError: there is no such scan, or the two cannot be compared.
     """
-    files = [folder.scan(name) / _INVENTORY for name in (old, new)]
+    files = [folder.scan(name) / INVENTORY for name in (old, new)]
     marks = [f"{path} {mark_of(path)}" for path in files]
     key = hashlib.sha256("\n".join(marks).encode()).hexdigest()[:24]
     made = folder.scratch / f"changes-{key}.gpkg"
@@ -69,8 +68,7 @@ def view(path: Path, *, bounds: tuple[float, float, float, float], zoom: float) 
         {"status": row.status, "landslide_id": row.landslide_id, "change_m2": round(float(row.change_m2))}
         for row in shown.itertuples()
     ]
-    pixel = 360 / 512 / 2.0 ** min(max(zoom, 0), 22)
-    return collection(simplified(shown.geometry.to_numpy(), pixel), properties) | {"total": len(here)}
+    return collection(simplified(shown.geometry.to_numpy(), pixel_at(zoom)), properties) | {"total": len(here)}
 
 
 @lru_cache(maxsize=4)

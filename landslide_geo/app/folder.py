@@ -24,7 +24,8 @@ _DEPTH: Final = 3
 _JOINT: Final = "~"
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _ITEM: Final = "item.json"
-_INVENTORY: Final = "landslides.gpkg"
+#: A scan's landslides, in its folder.
+INVENTORY: Final = "landslides.gpkg"
 
 
 class AppFolder:
@@ -160,7 +161,7 @@ class AppFolder:
             SourceNotFoundError: there is none of this name.
         """
         path = Path(self.model(name))
-        return max((_changed(Path(entry.path)) for entry in _entries(path)), default=0.0) if path.is_absolute() else 0.0
+        return max((_changed(Path(entry.path)) for entry in entries(path)), default=0.0) if path.is_absolute() else 0.0
 
     def _name(self, folder: Path) -> str:
         parts = folder.relative_to(self.root).parts
@@ -177,7 +178,7 @@ class AppFolder:
             level = [
                 Path(entry.path)
                 for folder in level
-                for entry in _entries(folder)
+                for entry in entries(folder)
                 if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
             ]
             yield from level
@@ -190,7 +191,7 @@ class AppFolder:
 
 
 def _is_scan(folder: Path) -> bool:
-    return (folder / RECORD).is_file() and (folder / _INVENTORY).is_file()
+    return (folder / RECORD).is_file() and (folder / INVENTORY).is_file()
 
 
 def safe_name(text: str, *, instead: str = "file") -> str:
@@ -202,10 +203,10 @@ def safe_name(text: str, *, instead: str = "file") -> str:
 def _sizes(folder: Path) -> list[tuple[Path, float, int]]:
     """Folders in a folder, when each was changed, and the bytes of the files in it."""
     found = []
-    for entry in _entries(folder):
+    for entry in entries(folder):
         with contextlib.suppress(OSError):
             if entry.is_dir(follow_symlinks=False):
-                size = sum(each.stat(follow_symlinks=False).st_size for each in _entries(Path(entry.path)))
+                size = sum(each.stat(follow_symlinks=False).st_size for each in entries(Path(entry.path)))
                 found.append((Path(entry.path), entry.stat(follow_symlinks=False).st_mtime, size))
     return found
 
@@ -218,7 +219,8 @@ def _changed(path: Path) -> float:
         return 0.0
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def entries(folder: Path | str) -> list[os.DirEntry[str]]:
+    """What lies in a folder, by name; nothing where it is gone or cannot be read."""
     try:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda entry: entry.name)

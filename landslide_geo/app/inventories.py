@@ -26,12 +26,10 @@ MOST: Final = 4000
 ROWS: Final = 50
 #: Columns that go with each polygon.
 SHORT: Final = ("landslide_id", "confidence", "area_m2", "prob_mean", "uncertainty_mean", "review_status")
+#: By which column the table is sorted, the largest first.
 ORDERS: Final = {
-    "area": ("area_m2", False), "confidence": ("confidence", False), "uncertain": ("uncertainty_mean", False),
-    "probability": ("prob_mean", False),
+    "area": "area_m2", "confidence": "confidence", "uncertain": "uncertainty_mean", "probability": "prob_mean",
 }  # fmt: skip
-#: Degrees of a pixel of the whole earth on one tile of 512 pixels.
-_PIXEL: Final = 360 / 512
 _KEPT: Final = 4
 
 Mark = tuple[int, ...]
@@ -101,8 +99,7 @@ class Landslides:
             areas = self.frame["area_m2"].to_numpy(np.float64, na_value=0.0)[here]
             shown = here[np.argsort(-areas, kind="stable")[:MOST]]
             rows = self.frame.iloc[shown][list(SHORT)].to_dict("records")
-        pixel = _PIXEL / 2.0 ** min(max(zoom, 0), 22)
-        drawn = simplified(self.outlines[shown], pixel)
+        drawn = simplified(self.outlines[shown], pixel_at(zoom))
         return collection(drawn, [_plain(row) for row in rows]) | {"total": len(here)}
 
     def page(self, *, which: Filter, order: str, start: int, rows: int = ROWS) -> dict[str, Any]:
@@ -119,11 +116,10 @@ class Landslides:
         """
         if order not in ORDERS:
             raise ParameterError(f"order {order!r}: use one of {', '.join(ORDERS)}")
-        column, ascending = ORDERS[order]
         with self._lock:
             chosen = self.frame[which.of(self.frame)].copy()
         decided = chosen["review_status"].value_counts()
-        table = chosen.sort_values([column, "landslide_id"], ascending=[ascending, True]).iloc[start : start + rows]
+        table = chosen.sort_values([ORDERS[order], "landslide_id"], ascending=[False, True]).iloc[start : start + rows]
         return {
             "total": len(chosen),
             "area_m2": float(chosen["area_m2"].sum()),
@@ -211,6 +207,11 @@ class Opened:
                 landslides = self._kept[path][1]
                 landslides.decided(id, changes)
                 self._kept[path] = mark_of(path), landslides
+
+
+def pixel_at(zoom: float) -> float:
+    """Degrees of a pixel of the map at the equator: at level 0 the earth is one tile of 512 pixels."""
+    return 360 / 512 / 2.0 ** min(max(zoom, 0), 22)
 
 
 def simplified(outlines: NDArray[np.object_], pixel: float) -> NDArray[np.object_]:

@@ -58,7 +58,13 @@ class Job:
             "id": self.id, "title": self.order.title, "model": self.order.model, "state": self.state.value,
             "stage": self.stage, "done": self.done, "total": self.total, "error": self.error, "began": self.began,
             "seconds_left": None if self.seconds_left is None else round(self.seconds_left, 1),
+            "resumable": self.state in RESUMABLE,
         }  # fmt: skip
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self.stage, self.error, self.seconds_left, self.done, self.total = "waiting", None, None, 0, 0
+        self._first = None
 
     def hear(self, message: dict[str, Any]) -> None:
         """Take up what the process tells."""

@@ -106,8 +106,7 @@ class Jobs:
             job = self.get(id)
             if job.state not in RESUMABLE:
                 raise ParameterError(f"{id}: is {job.state.value}; only what was stopped can go on")
-            job.stage, job.error, job.seconds_left, job.done, job.total = "waiting", None, None, 0, 0
-            job._first = None
+            job.forget()
             self._enqueue(job)
         return job
 

@@ -16,9 +16,8 @@ from starlette.background import BackgroundTask
 
 from landslide_geo.app import comparing, tiles
 from landslide_geo.app.decide import Decision, decide
-from landslide_geo.app.folder import AppFolder
+from landslide_geo.app.folder import INVENTORY, AppFolder
 from landslide_geo.app.inventories import ROWS, Filter, Opened, colours, mark_of
-from landslide_geo.app.job import RESUMABLE, Job
 from landslide_geo.app.jobs import Jobs
 from landslide_geo.app.orders import Order
 from landslide_geo.app.uploads import Uploads
@@ -29,11 +28,10 @@ from landslide_geo.pipeline.review import import_review
 from landslide_geo.pipeline.workspace import RECORD, read_record
 from landslide_geo.version import __version__
 
-_INVENTORY: Final = "landslides.gpkg"
 _REVIEWED: Final = "landslides_reviewed.gpkg"
 #: What can be had of a scan, and as what it is sent.
 DOWNLOADS: Final = {
-    _INVENTORY: "application/geopackage+sqlite3",
+    INVENTORY: "application/geopackage+sqlite3",
     _REVIEWED: "application/geopackage+sqlite3",
     "report.html": "text/html; charset=utf-8",
     "quicklook.png": "image/png",
@@ -76,8 +74,8 @@ def _state(api: APIRouter, folder: AppFolder, uploads: Uploads, jobs: Jobs) -> N
             "reject_reasons": list(schema.REJECT_REASON),
             "confidence": dict(schema.CONFIDENCE),
             "colours": colours(),
-            "scans": [_brief(name, path) for name, path in folder.finished().items()],
-            "jobs": [_job(job) for job in jobs.all()],
+            "scans": [_brief(name, read_record(path) or {}) for name, path in folder.finished().items()],
+            "jobs": [job.to_json() for job in jobs.all()],
         }
 
 
@@ -112,22 +110,22 @@ def _jobs(api: APIRouter, jobs: Jobs) -> None:
     @api.get("/jobs/{id}")
     def job(id: str) -> dict[str, Any]:
         """How far a scan is."""
-        return _job(jobs.get(id))
+        return jobs.get(id).to_json()
 
     @api.post("/jobs", status_code=201)
     def start(order: Order) -> dict[str, Any]:
         """Order a scan."""
-        return _job(jobs.start(order))
+        return jobs.start(order).to_json()
 
     @api.post("/jobs/{id}/cancel")
     def cancel(id: str) -> dict[str, Any]:
         """Stop a scan."""
-        return _job(jobs.cancel(id))
+        return jobs.cancel(id).to_json()
 
     @api.post("/jobs/{id}/resume")
     def resume(id: str) -> dict[str, Any]:
         """Go on with one that was stopped."""
-        return _job(jobs.resume(id))
+        return jobs.resume(id).to_json()
 
     @api.delete("/jobs/{id}", status_code=204)
     def remove(id: str) -> None:
@@ -143,7 +141,7 @@ def _scans(api: APIRouter, folder: AppFolder) -> None:
         record = read_record(path) or {}
         layers = tiles.layers_of(path)
         raster = path / "probability.tif"
-        return _brief(name, path) | {
+        return _brief(name, record) | {
             "summary": record.get("summary", {}),
             "warnings": record.get("warnings", []),
             "credits": record.get("credits", ""),
@@ -178,7 +176,7 @@ def _scans(api: APIRouter, folder: AppFolder) -> None:
     def finish(name: str) -> dict[str, Any]:
         """Read back what was decided, as ``landslide review import`` does, into a file beside."""
         path = folder.scan(name)
-        return import_review(path / _INVENTORY, scan=path)
+        return import_review(path / INVENTORY, scan=path)
 
 
 def _whole(path: Path, scratch: Path) -> tuple[Path, BackgroundTask | None]:
@@ -198,7 +196,7 @@ def _landslides(api: APIRouter, folder: AppFolder, opened: Opened) -> None:
         status: str | None = None,
     ) -> Response:  # fmt: skip
         """Outlines on a screen."""
-        shown = opened.get(folder.scan(name) / _INVENTORY).view(
+        shown = opened.get(folder.scan(name) / INVENTORY).view(
             bounds=_box(bounds), zoom=zoom, which=Filter(min_area_m2, min_confidence, status)
         )
         return Response(json.dumps(shown, separators=(",", ":")), media_type="application/geo+json")
@@ -211,17 +209,17 @@ def _landslides(api: APIRouter, folder: AppFolder, opened: Opened) -> None:
     ) -> dict[str, Any]:  # fmt: skip
         """A page of the table."""
         which = Filter(min_area_m2, min_confidence, status)
-        return opened.get(folder.scan(name) / _INVENTORY).page(which=which, order=order, start=start, rows=rows)
+        return opened.get(folder.scan(name) / INVENTORY).page(which=which, order=order, start=start, rows=rows)
 
     @api.get("/scans/{name}/landslides/{id}")
     def one(name: str, id: str) -> dict[str, Any]:
         """All that is known of a landslide."""
-        return opened.get(folder.scan(name) / _INVENTORY).one(id)
+        return opened.get(folder.scan(name) / INVENTORY).one(id)
 
     @api.post("/scans/{name}/landslides/{id}/review")
     def review(name: str, id: str, decision: Decision) -> dict[str, Any]:
         """Decide about a landslide."""
-        path = folder.scan(name) / _INVENTORY
+        path = folder.scan(name) / INVENTORY
         with opened.deciding:
             opened.get(path).one(id)
             before = mark_of(path)
@@ -242,13 +240,7 @@ def _comparisons(api: APIRouter, folder: AppFolder) -> None:
         return Response(json.dumps(shown, separators=(",", ":")), media_type="application/geo+json")
 
 
-def _job(job: Job) -> dict[str, Any]:
-    told: dict[str, Any] = job.to_json()
-    return told | {"resumable": job.state in RESUMABLE}
-
-
-def _brief(name: str, path: Path) -> dict[str, Any]:
-    record = read_record(path) or {}
+def _brief(name: str, record: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "title": record.get("scene_id") or name,

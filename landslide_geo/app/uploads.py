@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import rasterio
 
-from landslide_geo.app.folder import safe_name
+from landslide_geo.app.folder import entries, safe_name
 from landslide_geo.app.kinds import Kind, check_content, kind_of_name, outline_of
 from landslide_geo.app.texts import plain
 from landslide_geo.bands import canonical_name
@@ -152,7 +152,7 @@ class Uploads:
         """All uploads, the oldest first."""
         found = []
         for folder in _folders(self.folder):
-            for entry in _scanned(folder.path):
+            for entry in entries(folder.path):
                 try:
                     found.append(Upload(folder.name, entry.name, Path(entry.path), kind_of_name(entry.name)))
                 except ParameterError:
@@ -209,7 +209,7 @@ class Uploads:
     def _check_room(self, name: str, coming: int) -> None:
         """Count what there is; uploads that come at the same time count as far as they are."""
         folders = _folders(self.folder, parts=True)
-        size = sum(entry.stat().st_size for folder in folders for entry in _scanned(folder.path))
+        size = sum(entry.stat().st_size for folder in folders for entry in entries(folder.path))
         if len(folders) > _MOST_FILES or size + coming > self.most_bytes_of_all:
             raise UploadTooLargeError(
                 f"{name}: would be too much: {len(folders):,} files of {size / 1e6:,.0f} MB were sent, and at most "
@@ -227,19 +227,11 @@ class Uploads:
 def _folders(folder: Path, *, parts: bool = False) -> list[os.DirEntry[str]]:
     """Folders of uploads, the oldest first; with parts those that are still coming, too."""
     found = []
-    for entry in _scanned(folder):
+    for entry in entries(folder):
         with contextlib.suppress(OSError):  # removed meanwhile
             if entry.is_dir(follow_symlinks=False) and (parts or entry.name[0] != "."):
                 found.append((entry.stat(follow_symlinks=False).st_mtime, entry.name, entry))
     return [entry for *_, entry in sorted(found, key=lambda each: each[:2])]
-
-
-def _scanned(folder: Path | str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as found:
-            return list(found)
-    except OSError:
-        return []
 
 
 def _suggested(stem: str, dataset: rasterio.DatasetReader) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -24,7 +26,7 @@ from landslide_geo.errors import DatasetError, ParameterError, UnknownBandError,
 from landslide_geo.models import Ensemble, Model
 from landslide_geo.simulate.chips import ChipMaker
 from landslide_geo.training.evaluate import answer, images, own_bands
-from landslide_geo.training.explain import gate_of
+from landslide_geo.training.explain import gate_of, has_gate
 from landslide_geo.units import NUMBER, PICTURE, REFLECTANCE
 
 FloatArray = NDArray[np.float32]
@@ -158,6 +160,8 @@ def _gate(members: list[Model], chips: Split) -> tuple[dict[str, float] | None, 
 
     found = []
     for member in members:
+        if not has_gate(member.bundle.network):
+            continue
         own = own_bands(member, chips)
         batch = torch.from_numpy(np.nan_to_num(images(own, member.manifest.normalisation)))
         with torch.inference_mode():
@@ -180,17 +184,24 @@ def _as_chips(patch: Patch, image: FloatArray) -> Split:
     )  # fmt: skip
 
 
-def _geotiff(path: Path) -> tuple[NDArray[np.generic], tuple[str, ...], tuple[str, ...]]:
+@contextmanager
+def _small_geotiff(path: Path) -> Iterator[rasterio.DatasetReader]:
+    """An open GeoTIFF that is a patch by its size, and nothing but a GeoTIFF."""
     try:
         with rasterio.open(path, driver="GTiff") as dataset:
             _require_small(path, dataset.width, dataset.height)
-            if dataset.count > _MOST_BANDS:
-                raise ParameterError(f"{path.name}: {dataset.count:,} bands; a patch has {_MOST_BANDS} at most")
-            values = dataset.read(masked=True)
-            described = dataset.descriptions
+            yield dataset
     except RasterioError as error:
         reason = (str(error) or type(error).__name__).splitlines()[0].replace(str(path), path.name)
         raise UnreadableRasterError(f"{path.name}: cannot be read as a GeoTIFF ({reason}); export it again") from None
+
+
+def _geotiff(path: Path) -> tuple[NDArray[np.generic], tuple[str, ...], tuple[str, ...]]:
+    with _small_geotiff(path) as dataset:
+        if dataset.count > _MOST_BANDS:
+            raise ParameterError(f"{path.name}: {dataset.count:,} bands; a patch has {_MOST_BANDS} at most")
+        values = dataset.read(masked=True)
+        described = dataset.descriptions
     if all(described):
         bands = tuple(canonical_name(name) for name in described)
     elif len(values) in (3, 4):
@@ -236,10 +247,6 @@ def _truth(path: Path, shape: tuple[int, int]) -> BoolArray:
 
 
 def _geotiff_mask(path: Path) -> NDArray[np.generic]:
-    try:
-        with rasterio.open(path, driver="GTiff") as dataset:
-            _require_small(path, dataset.width, dataset.height)
-            found: NDArray[np.generic] = dataset.read(1)
-            return found
-    except RasterioError:
-        raise UnreadableRasterError(f"{path.name}: cannot be read as a GeoTIFF; export it again") from None
+    with _small_geotiff(path) as dataset:
+        found: NDArray[np.generic] = dataset.read(1)
+        return found

@@ -209,15 +209,20 @@ def explain(model: Model, chips: Split, *, steps: int = 50) -> Explanation:
 
 def gate_of(network: nn.Module, batch: torch.Tensor) -> tuple[Float64, Float64] | None:
     """(N, 2) weights and (N,) cloud score of a network with a gate; none of others."""
+    if not has_gate(network):
+        return None
+    weights, score = network.gate_weights(batch)  # type: ignore[operator]
+    return weights.double().cpu().numpy(), score.double().cpu().numpy()
+
+
+def has_gate(network: nn.Module) -> bool:
+    """Whether a network weighs its sensors."""
     from landslide_geo.models.attention_fusion import AttentionFusion
     from landslide_geo.models.fusion_unet import FusionUNet
 
-    if not isinstance(network, AttentionFusion | FusionUNet):
-        return None
-    if isinstance(network, AttentionFusion) and network.gate is None:
-        return None
-    weights, score = network.gate_weights(batch)
-    return weights.double().cpu().numpy(), score.double().cpu().numpy()
+    if isinstance(network, AttentionFusion):
+        return network.gate is not None
+    return isinstance(network, FusionUNet)
 
 
 def _answer(network: nn.Module, batch: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

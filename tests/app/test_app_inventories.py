@@ -73,7 +73,7 @@ def test_pages_follow_one_another_without_gap_or_repeat(landslides: Landslides, 
         for row in landslides.page(which=Filter(), order=order, start=start, rows=3)["rows"]
     ]
     assert paged == whole
-    column = inventories.ORDERS[order][0]
+    column = inventories.ORDERS[order]
     values = [row[column] for row in whole]
     assert values == sorted(values, reverse=True)
 
